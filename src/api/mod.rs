@@ -1,1 +1,22 @@
-//! (room under construction)
+//! What crosses the bus and the helpers' sockets: names, errors, media, jobs, options.
+//!
+//! Plain data without behaviour that could block, shared by the broker, the helpers and the command line.
+
+mod error;
+mod job;
+mod medium;
+pub mod names;
+mod options;
+mod recorder;
+
+pub use error::{Detail, Error, ErrorKind, Result};
+pub use job::{Operation, Phase, Progress, Report, VerifyReport};
+pub use medium::{DiscStatus, MediaKind, Medium, TrackSummary};
+pub use options::{
+    AddOptions, AddSummary, Close, Entry, EntryKind, JolietProperties, Multisession, RecordOptions,
+    SpecialFiles, Verify,
+};
+pub use recorder::{Device, Identity, Inspection, RecorderState, Tray};
+
+/// Bytes in a data block: mode 1 of CD, and every DVD and BD (ECMA-119 6.1.2).
+pub const BLOCK: usize = 2048;

@@ -1,0 +1,24 @@
+//! The names on the bus: one place for each.
+
+/// The well-known bus name.
+pub const BUS_NAME: &str = "org.discmaster1";
+/// The root object: DiscMaster and ObjectManager.
+pub const ROOT: &str = "/org/discmaster1";
+/// Parent of the recorders' objects.
+pub const RECORDERS: &str = "/org/discmaster1/recorders";
+/// Parent of the sessions' objects.
+pub const SESSIONS: &str = "/org/discmaster1/sessions";
+/// Parent of the jobs' objects.
+pub const JOBS: &str = "/org/discmaster1/jobs";
+/// Prefix of every error of ours.
+pub const ERROR_PREFIX: &str = "org.discmaster1.Error";
+
+/// The format identifier of data discs (ISO 9660, Joliet, Rock Ridge); also its object's last path element.
+pub const JOLIET: &str = "joliet";
+
+/// polkit action: lock a recorder, or every recorder, and record in it.
+pub const ACTION_OPEN: &str = "org.discmaster1.open-recorder";
+/// polkit action: blank or format a disc.
+pub const ACTION_ERASE: &str = "org.discmaster1.erase-medium";
+/// polkit action: eject or load a disc.
+pub const ACTION_EJECT: &str = "org.discmaster1.eject-medium";

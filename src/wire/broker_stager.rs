@@ -1,0 +1,100 @@
+//! Broker ↔ stager: one stager a session, running as the session's owner.
+//!
+//! The stager's end is its standard input. The first message is `Begin`. End of file means that the broker is gone:
+//! a stager that feeds a burn finishes first, any other leaves at once.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{self, AddOptions, AddSummary, Entry, JolietProperties, Progress};
+
+/// What the broker asks of a stager. Every message but `Cancel` carries a number that its answer repeats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToStager {
+    /// The request's number.
+    pub id: u32,
+    /// The request.
+    pub ask: Ask,
+}
+
+/// A request to a stager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Become the session's owner and set up an empty image. First, and once.
+    Begin(Begin),
+    /// Take in files: the directory or file whose descriptor travels with the frame, or a path.
+    Add {
+        /// The path, absolute, resolved with the owner's rights; `None` when a descriptor was passed.
+        path: Option<PathBuf>,
+        /// The caller's wishes.
+        options: AddOptions,
+        /// Blocks that the whole image may take; more is `DiscFull`, and nothing is taken in.
+        capacity: Option<u64>,
+    },
+    /// Take an entry, and what is below it, out of the image.
+    Remove(String),
+    /// List a directory of the image.
+    List(String),
+    /// Empty the image and the stash.
+    Clear,
+    /// Set the volume's properties.
+    SetProperties(JolietProperties),
+    /// Check every file against its recorded identity and lay out the image for a disc.
+    Plan {
+        /// The address of the image's first block on the disc.
+        start: u32,
+    },
+    /// Stream the planned image into the ring, whose two descriptors (memory, wake) travel with the frame.
+    Feed,
+    /// End the running `Add`, `Plan` or `Feed`. Its number is that of the request to end.
+    Cancel,
+}
+
+/// Who a stager is to be, and what it may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// The owner's user id.
+    pub uid: u32,
+    /// The owner's primary group.
+    pub gid: u32,
+    /// The owner's supplementary groups.
+    pub groups: Vec<u32>,
+    /// The directory in which unnamed stash files are made; must exist and be the owner's.
+    pub stash: PathBuf,
+    /// Bytes that the stash may take.
+    pub quota: u64,
+    /// Entries that an image may have.
+    pub max_entries: u64,
+}
+
+/// What a stager tells the broker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FromStager {
+    /// The number of the request that this belongs to.
+    pub id: u32,
+    /// The message.
+    pub tell: Tell,
+}
+
+/// A message of a stager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Tell {
+    /// How far an `Add` or a `Feed` is; at most ten a second.
+    Progress(Progress),
+    /// The end of a request, with its outcome.
+    Done(api::Result<Answer>),
+}
+
+/// The outcome of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Nothing to tell (`Begin`, `Feed`, `Cancel`).
+    Nothing,
+    /// What an `Add` brought.
+    Added(AddSummary),
+    /// The entries of a directory, sorted by name; the flag tells that the list was cut.
+    Entries(Vec<Entry>, bool),
+    /// The blocks that the whole image takes now (`Remove`, `Clear`, `SetProperties`, `Plan`).
+    Blocks(u64),
+}

@@ -1,0 +1,72 @@
+//! Broker ↔ worker: one worker a recorder in use.
+//!
+//! The worker's end is its standard input. The first message is `Open`. End of file means that the broker is gone:
+//! an idle worker leaves, a busy one finishes first.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{self, Device, Inspection, Progress, RecordOptions, Report};
+
+/// What the broker asks of a worker. All but `Cancel` are answered by one `Done` or `Opened`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Open this device and look at it. First, and once.
+    Open(Device),
+    /// Look at the drive and the disc again.
+    Inspect,
+    /// Record what comes through the ring, whose two descriptors (memory, wake) travel with the frame.
+    Record(RecordOrder),
+    /// Blank the disc: the whole of it, or what makes it blank again.
+    Erase {
+        /// Every block, instead of the few that count.
+        full: bool,
+        /// Open the tray at the end.
+        eject: bool,
+    },
+    /// Open the tray.
+    Eject,
+    /// Close the tray.
+    Load,
+    /// End the running operation as soon as the disc allows.
+    Cancel,
+}
+
+/// A burn as the broker orders it. The worker plans it from its own look at the drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordOrder {
+    /// The length of the image in blocks; exactly so many come through the ring.
+    pub blocks: u64,
+    /// The address that the image was laid out for.
+    pub start: u32,
+    /// Wishes of the caller.
+    pub options: RecordOptions,
+    /// What the disc looked like when the burn was planned; a difference is `WrongDisc`.
+    pub expected: Expected,
+}
+
+/// What a plan expects to find in the drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The current profile.
+    pub profile: u16,
+    /// Where the next write goes.
+    pub next_writable: u32,
+    /// Blocks that can be recorded.
+    pub free_blocks: u64,
+}
+
+/// What a worker tells the broker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// Answer to `Open`.
+    Opened(api::Result<Inspection>),
+    /// How far the running operation is; at most ten a second, and one at every change of phase.
+    Progress(Progress),
+    /// The end of what was asked; the drive was looked at again afterwards where that was possible.
+    Done {
+        /// How it ended. Operations other than `Record` leave the report empty.
+        result: api::Result<Report>,
+        /// The drive and the disc now.
+        inspection: Option<Inspection>,
+    },
+}
