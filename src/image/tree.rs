@@ -13,8 +13,9 @@ use thiserror::Error;
 
 /// Longest file name, in bytes (NAME_MAX, and what Rock Ridge readers accept).
 pub const NAME_MAX: usize = 255;
-/// Longest target of a symbolic link, in bytes (PATH_MAX without its final zero).
-pub const TARGET_MAX: usize = 4095;
+/// Longest target of a symbolic link, in bytes. Rock Ridge knows no limit, but readers do: with more, xorriso gives the
+/// whole image up and isoinfo crashes.
+pub const TARGET_MAX: usize = 1023;
 
 const NONE: u32 = u32::MAX;
 /// Numbers above this mark free slots of the index.
@@ -95,7 +96,9 @@ pub enum TreeError {
         path: String,
     },
     /// A directory on one side, something else on the other: overwriting does not apply.
-    #[error("{path} is a directory on one side and not on the other, so neither can replace the other; rename one")]
+    #[error(
+        "{path} is a directory on one side and not on the other, so neither can replace the other; rename one"
+    )]
     KindsDiffer {
         /// The path inside the image.
         path: String,
@@ -219,7 +222,9 @@ impl Tree {
     ) -> Result<NodeId, TreeError> {
         let reason = match target {
             [] => Some("its target is empty"),
-            long if long.len() > TARGET_MAX => Some("its target is longer than 4095 bytes"),
+            long if long.len() > TARGET_MAX => {
+                Some("its target is longer than 1023 bytes, the most that readers of Rock Ridge take")
+            }
             odd if odd.contains(&0) => Some("its target holds a zero byte"),
             _ => None,
         };
@@ -307,7 +312,13 @@ impl Tree {
     pub fn set_meta(&mut self, node: NodeId, meta: Meta) {
         self.generation += 1;
         let old = &mut self.nodes[node.index()];
-        *old = Node { mode: mode_of(meta.mode, old.body), uid: meta.uid, gid: meta.gid, mtime: meta.mtime, ..*old };
+        *old = Node {
+            mode: mode_of(meta.mode, old.body),
+            uid: meta.uid,
+            gid: meta.gid,
+            mtime: meta.mtime,
+            ..*old
+        };
     }
 
     /// The directory that holds a node; the root's is the root.
