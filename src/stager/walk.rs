@@ -90,10 +90,13 @@ impl<'a, 'p> Walk<'a, 'p> {
         let mut buffer = vec![MaybeUninit::uninit(); 64 * 1024];
         self.pending.push(Pending { node: self.tree.root(), dir: root, depth: 0 });
         while let Some(next) = self.pending.pop() {
+            let waiting = self.pending.len();
             match opener.dir(self.contents, next.dir) {
                 Ok(fd) => self.list(fd, next, &mut buffer)?,
                 Err(errno) => self.unreadable(next.dir, c"", errno),
             }
+            // The first found is walked first: contents are then numbered in the order of the image.
+            self.pending[waiting..].reverse();
         }
         self.end()
     }
