@@ -299,7 +299,7 @@ impl Image {
 
     /// Which contents the tree names.
     fn used_contents(&self) -> Vec<bool> {
-        let mut used = vec![false; self.contents.len()];
+        let mut used = vec![false; self.contents.count()];
         let mut directories = vec![self.tree.root()];
         while let Some(directory) = directories.pop() {
             for child in self.tree.children(directory) {
@@ -322,7 +322,7 @@ impl Image {
     fn tidy(&mut self) {
         let alive = self.entries() as usize;
         let dead_nodes = self.tree.node_limit() - 1 - alive;
-        let dead_contents = self.contents.len().saturating_sub(self.tree.counts().files as usize);
+        let dead_contents = self.contents.count().saturating_sub(self.tree.counts().files as usize);
         let used = self.used_contents();
         if dead_nodes.max(dead_contents) > alive + 1000 || self.contents.has_idle_stash(&used) {
             let contents = self.contents.renumbered(&used);
