@@ -31,7 +31,7 @@ mod state;
 mod tests;
 mod walk;
 
-pub use contents::{Contents, ROOTS_MAX};
+pub use contents::ROOTS_MAX;
 pub use feed::FileSource;
 pub use local::{Local, image_of};
 pub use owner::harden;

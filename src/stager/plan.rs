@@ -317,19 +317,26 @@ impl Image {
         used
     }
 
-    /// Builds tree and contents anew once more of them is dead than alive, so that adding and removing in turns does not
+    /// Compacts once more is dead than alive, so that adding and removing in turns does not
     /// grow without bounds, and the stash gives back what nobody names any more.
     fn tidy(&mut self) {
         let alive = self.entries() as usize;
         let dead_nodes = self.tree.node_limit() - 1 - alive;
         let dead_contents = self.contents.count().saturating_sub(self.tree.counts().files as usize);
+        if dead_nodes.max(dead_contents) > alive + 1000 || self.contents.has_idle_stash(&self.used_contents())
+        {
+            self.compact();
+        }
+    }
+
+    /// Builds tree and contents anew without what is dead.
+    pub fn compact(&mut self) {
         let used = self.used_contents();
-        if dead_nodes.max(dead_contents) > alive + 1000 || self.contents.has_idle_stash(&used) {
-            let contents = self.contents.renumbered(&used);
-            if let Ok(tree) = rebuilt(&self.tree, &contents) {
-                self.contents.keep(&used);
-                self.tree = tree;
-            }
+        // More names cannot be there than were there before, so the new tree has room for all.
+        if let Ok(tree) = rebuilt(&self.tree, &self.contents.renumbered(&used)) {
+            self.contents.keep(&used);
+            self.tree = tree;
+            self.layout = None;
         }
     }
 }
