@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::api::{Phase, Progress};
 use crate::mmc::cdb::{Cdb, RequestSense, StartStopUnit, TestUnitReady};
 use crate::mmc::opcode::Opcode;
 use crate::mmc::policy::{During, Verdict, judge};
@@ -15,7 +16,7 @@ use super::host::{Host, Reporter};
 pub struct Drive<'a> {
     transport: &'a mut dyn Transport,
     pub(super) host: &'a mut dyn Host,
-    pub(super) progress: Reporter,
+    progress: Reporter,
 }
 
 impl std::fmt::Debug for Drive<'_> {
@@ -33,6 +34,21 @@ impl<'a> Drive<'a> {
     /// The device node or socket.
     pub fn name(&self) -> &str {
         self.transport.name()
+    }
+
+    /// Enters a phase of `total` blocks, 0 when that says nothing.
+    pub(super) fn begin(&mut self, phase: Phase, total: u64, cancelable: bool) {
+        self.progress.begin(self.host, phase, total, cancelable);
+    }
+
+    /// Says how long the phase is expected to take.
+    pub(super) fn expect(&mut self, seconds: Option<u32>) {
+        self.progress.expect(self.host, seconds);
+    }
+
+    /// Takes in new figures, and shows them when it is time to.
+    pub(super) fn update(&mut self, change: impl FnOnce(&mut Progress)) {
+        self.progress.update(self.host, change);
     }
 
     /// Sends a command without data, again as often as its refusals mean "later".
@@ -81,7 +97,7 @@ impl<'a> Drive<'a> {
     pub(super) fn settle(&mut self, during: During, limit: Duration) -> Result<(), Trouble> {
         let mut patience = Patience::new(self.host.now(), limit, FIRST_POLL);
         loop {
-            let outcome = self.once(&TestUnitReady::blank(), Data::None, QUICK);
+            let outcome = self.once(&TestUnitReady::zeroed(), Data::None, QUICK);
             let outcome = outcome.map_err(|source| Trouble::link(Opcode::TEST_UNIT_READY, source))?;
             let Some(sense) = outcome.status.refusal() else { return Ok(()) };
             match judge(sense, during) {
@@ -129,20 +145,33 @@ impl<'a> Drive<'a> {
                     tracing::debug!(%command, %sense, why, "the drive remarks");
                     return Ok(outcome);
                 }
-                // News is told once, so that the next try will do without a wait.
-                (Verdict::Retry, _) if sense.key == 6 && patience.news_once() => continue,
-                (Verdict::Retry | Verdict::InProgress, _) => self.show(sense)?,
-                (Verdict::StartUnit, _) if patience.start_once() => self.spin_up()?,
-                (verdict, why) => return Err(Trouble::refused(command, sense, verdict, why)),
+                verdict => self.later(command, sense, verdict, &mut patience)?,
             }
-            self.wait(&mut patience).map_err(|trouble| match trouble {
-                // What the drive said last tells more than that the time is up.
-                Trouble::NeverReady { .. } => {
-                    Trouble::refused(command, sense, Verdict::Fail, "it did not get ready in time")
-                }
-                other => other,
-            })?;
         }
+    }
+
+    /// Waits until a refused command can be sent again, if it ever can.
+    pub(super) fn later(
+        &mut self,
+        command: Opcode,
+        sense: Sense,
+        (verdict, why): (Verdict, &'static str),
+        patience: &mut Patience,
+    ) -> Result<(), Trouble> {
+        match verdict {
+            // News is told once: the next try will do without a wait.
+            Verdict::Retry if sense.key == 6 && patience.news_once() => return Ok(()),
+            Verdict::Retry | Verdict::InProgress => self.show(sense)?,
+            Verdict::StartUnit if patience.start_once() => self.spin_up()?,
+            _ => return Err(Trouble::refused(command, sense, verdict, why)),
+        }
+        self.wait(patience).map_err(|trouble| match trouble {
+            // What the drive said last tells more than that the time is up.
+            Trouble::NeverReady { .. } => {
+                Trouble::refused(command, sense, Verdict::Fail, "it did not get ready in time")
+            }
+            other => other,
+        })
     }
 
     /// Shows the progress of a long operation. Some drives tell it in REQUEST SENSE alone.
@@ -152,7 +181,7 @@ impl<'a> Drive<'a> {
             None if sense.key == 2 && sense.asc == 0x04 => self.request_sense()?,
             None => None,
         };
-        self.progress.update(self.host, |progress| progress.fraction = fraction.or(progress.fraction));
+        self.update(|progress| progress.fraction = fraction.or(progress.fraction));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crate::burn::{self, Act, Harm};
 use crate::mmc::cdb::Blank;
 use crate::mmc::policy::{During, Verdict};
 
-use super::drive::{Drive, QUICK};
+use super::drive::Drive;
 use super::error::{Doing, Scene, Trouble};
 use super::inspect;
 use super::tray::{self, Locked};
@@ -18,7 +18,7 @@ use super::tray::{self, Locked};
 /// `MediumNotPresent`; `MediumInvalidType` for what cannot be erased, `DeviceInvalidType` for a drive that cannot,
 /// `EraseFailed` with the drive's complaint.
 pub fn erase(drive: &mut Drive<'_>, full: bool, eject: bool) -> api::Result<()> {
-    drive.progress.begin(drive.host, Phase::Preparing, 0, true);
+    drive.begin(Phase::Preparing, 0, true);
     let looking = |trouble: Trouble| Scene::new(Doing::Looking).error(&trouble);
     let facts = inspect::facts(drive).map_err(looking)?.ok_or_else(no_disc)?;
     let plan = burn::plan_erase(&facts, full)?;
@@ -33,7 +33,7 @@ pub fn erase(drive: &mut Drive<'_>, full: bool, eject: bool) -> api::Result<()> 
     {
         let mut drive = Locked::new(drive).map_err(|trouble| scene.error(&trouble))?;
         drive.check_cancel().map_err(|trouble| scene.error(&trouble))?;
-        drive.progress.begin(drive.host, Phase::Erasing, 0, false);
+        drive.begin(Phase::Erasing, 0, false);
         for step in &plan.steps {
             let Act::Blank { full } = step.act else { continue };
             blank(&mut drive, full, step.timeout).map_err(|trouble| {
@@ -49,7 +49,10 @@ pub fn erase(drive: &mut Drive<'_>, full: bool, eject: bool) -> api::Result<()> 
 
 /// The error for an empty drive.
 pub(super) fn no_disc() -> api::Error {
-    api::Error::new(ErrorKind::MediumNotPresent, "There is no disc in the drive: insert one and close the tray.")
+    api::Error::new(
+        ErrorKind::MediumNotPresent,
+        "There is no disc in the drive: insert one and close the tray.",
+    )
 }
 
 fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Trouble> {
@@ -61,9 +64,7 @@ fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Troub
         }
         other => other?,
     }
-    drive.settle(During::Blanking, limit)?;
-    // Drives that are ready too early say so at the next command.
-    drive.tell(&crate::mmc::cdb::TestUnitReady::blank(), During::Blanking, QUICK)
+    drive.settle(During::Blanking, limit)
 }
 
 const COMMAND: Duration = Duration::from_secs(200);

@@ -42,6 +42,14 @@ pub enum Trouble {
         /// The peripheral device type of INQUIRY.
         device_type: u8,
     },
+    /// It gave less than was asked for, and called that good.
+    #[error("the drive delivered {given} bytes where {wanted} were asked for")]
+    Short {
+        /// Bytes that were asked for.
+        wanted: usize,
+        /// Bytes that came.
+        given: usize,
+    },
     /// It stayed busy.
     #[error("the drive did not become ready within {} seconds", .limit.as_secs())]
     NeverReady {
@@ -123,7 +131,8 @@ impl<'a> Scene<'a> {
     /// The error that comes of `trouble` here: what happened, what the disc is now, what to do next, and the figures.
     pub fn error(&self, trouble: &Trouble) -> api::Error {
         let kind = self.kind(trouble);
-        let words = [self.happened(), cause(trouble), self.disc_now().to_owned(), self.next(trouble).to_owned()];
+        let words =
+            [self.happened(), cause(trouble), self.disc_now().to_owned(), self.next(trouble).to_owned()];
         let message = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         self.details(api::Error::new(kind, message), trouble)
     }
@@ -131,23 +140,33 @@ impl<'a> Scene<'a> {
     fn kind(&self, trouble: &Trouble) -> ErrorKind {
         match (trouble, trouble.verdict(), self.doing) {
             (Trouble::Cancelled, ..) => ErrorKind::UserAbort,
-            (Trouble::Link { source: TransportError::InUse { .. }, .. }, ..) => ErrorKind::DeviceNotAccessible,
+            (Trouble::Link { source: TransportError::InUse { .. }, .. }, ..) => {
+                ErrorKind::DeviceNotAccessible
+            }
             (_, _, Doing::Closing) if self.harm == Harm::WrittenNotClosed => ErrorKind::WrittenNotClosed,
-            (Trouble::Refused { sense, .. }, _, Doing::Writing) if (sense.asc, sense.ascq) == (0x0c, 0x09) => {
+            (Trouble::Refused { sense, .. }, _, Doing::Writing)
+                if (sense.asc, sense.ascq) == (0x0c, 0x09) =>
+            {
                 ErrorKind::LossOfStreaming
             }
             (_, Some(Verdict::EndOfMedium), Doing::Writing) => ErrorKind::DiscFull,
             (_, _, Doing::Writing | Doing::Flushing | Doing::Closing) => ErrorKind::WriteFailed,
             (_, _, Doing::Verifying) => ErrorKind::VerifyFailed,
             (_, Some(Verdict::NoMedium), _) => ErrorKind::MediumNotPresent,
-            (_, Some(Verdict::UnsuitableMedium | Verdict::WriteProtected), Doing::Preparing | Doing::Erasing) => {
-                ErrorKind::CannotWriteToMedia
-            }
+            (
+                _,
+                Some(Verdict::UnsuitableMedium | Verdict::WriteProtected),
+                Doing::Preparing | Doing::Erasing,
+            ) => ErrorKind::CannotWriteToMedia,
             (_, _, Doing::Preparing) => ErrorKind::InitializeWrite,
             (_, Some(Verdict::Unsupported), Doing::Erasing | Doing::Tray) => ErrorKind::DeviceInvalidType,
             (_, _, Doing::Erasing) => ErrorKind::EraseFailed,
-            (Trouble::Link { source: TransportError::LinkLost { .. }, .. }, ..) => ErrorKind::DeviceNotPresent,
-            (Trouble::Link { .. }, ..) | (_, _, Doing::Opening | Doing::Tray) => ErrorKind::DeviceNotAccessible,
+            (Trouble::Link { source: TransportError::LinkLost { .. }, .. }, ..) => {
+                ErrorKind::DeviceNotPresent
+            }
+            (Trouble::Link { .. }, ..) | (_, _, Doing::Opening | Doing::Tray) => {
+                ErrorKind::DeviceNotAccessible
+            }
             (_, _, Doing::Looking) => ErrorKind::DiscInfo,
         }
     }
@@ -175,7 +194,9 @@ impl<'a> Scene<'a> {
                 "Nothing was recorded: the disc is as it was."
             }
             (Harm::DiscUntouched, _) => "",
-            (_, Doing::Verifying) => "The disc is recorded and closed, but part of it is not as it should be.",
+            (_, Doing::Verifying) => {
+                "The disc is recorded and closed, but part of it is not as it should be."
+            }
             (Harm::DiscUnfinished, Doing::Erasing) => "Its content is gone or unusable.",
             (Harm::DiscUnfinished, _) => "The disc is unfinished: part of the data is missing.",
             (Harm::WrittenNotClosed, _) => "All data are written and usually readable.",
@@ -189,7 +210,9 @@ impl<'a> Scene<'a> {
                 "Try to read it before you record it again; do not record onto it."
             }
             (_, _, Doing::Erasing) if self.rewritable => "Try again, or erase the whole of it.",
-            (_, Harm::DiscUnfinished, _) if self.rewritable => "Erase it, and record it again at a lower speed.",
+            (_, Harm::DiscUnfinished, _) if self.rewritable => {
+                "Erase it, and record it again at a lower speed."
+            }
             (_, Harm::DiscUnfinished, _) => "Record again onto another disc, at a lower speed.",
             (_, _, Doing::Verifying) => "Record again onto another disc, at a lower speed.",
             (Trouble::NeverReady { .. } | Trouble::Link { .. }, ..) => {
@@ -226,7 +249,9 @@ fn cause(trouble: &Trouble) -> String {
         }
         Trouble::Link { source, .. } => sentence(&source.to_string()),
         Trouble::Malformed(malformed) => sentence(&malformed.to_string()),
-        Trouble::NeverReady { .. } | Trouble::NotOptical { .. } => sentence(&trouble.to_string()),
+        Trouble::NeverReady { .. } | Trouble::NotOptical { .. } | Trouble::Short { .. } => {
+            sentence(&trouble.to_string())
+        }
         Trouble::Cancelled => "It was cancelled.".to_owned(),
     }
 }

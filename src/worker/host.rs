@@ -82,6 +82,10 @@ impl Reporter {
     }
 
     fn show(&mut self, host: &mut dyn Host) {
+        // Before its first phase an operation has nothing to tell.
+        if self.current.phase == Phase::Queued {
+            return;
+        }
         self.shown = Some(host.now());
         host.progress(&self.current);
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::api::{self, DiscStatus, Identity, Inspection, MediaKind, Medium, TrackSummary, Tray};
 use crate::burn::{Facts, SessionState};
+use crate::mmc::capacity::{BufferCapacity, CapacityKind, FormatCapacities};
 use crate::mmc::cdb::{
     GetConfiguration, GetEventStatus, GetPerformance, Inquiry, ModeSense10, ReadBufferCapacity,
     ReadDiscInformation, ReadDiscStructure, ReadFormatCapacities, ReadToc, ReadTrackInformation,
 };
-use crate::mmc::capacity::{BufferCapacity, CapacityKind, FormatCapacities};
 use crate::mmc::disc_info::{self, DiscInformation};
 use crate::mmc::disc_structure::MediaId;
 use crate::mmc::event::{self, MediaEvent};
@@ -42,9 +42,10 @@ pub struct Look {
 /// what became of the link.
 pub fn inspect(drive: &mut Drive<'_>) -> api::Result<Look> {
     look(drive).map_err(|trouble| match trouble {
-        Trouble::Cancelled => {
-            api::Error::new(api::ErrorKind::UserAbort, "Looking at the drive was cancelled. The disc is as it was.")
-        }
+        Trouble::Cancelled => api::Error::new(
+            api::ErrorKind::UserAbort,
+            "Looking at the drive was cancelled. The disc is as it was.",
+        ),
         trouble => Scene::new(Doing::Looking).error(&trouble),
     })
 }

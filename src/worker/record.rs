@@ -46,7 +46,8 @@ pub fn record(drive: &mut Drive<'_>, order: &RecordOrder, mut ring: Consumer) ->
         let written = Burn::new(&mut locked, &mut ring, &look, &plan, order).run(sums);
         // The source may leave now; verification reads the disc.
         ring.close();
-        let verified = written.and_then(|(report, sums)| check(&mut locked, order, &look, report, sums.as_deref()));
+        let verified =
+            written.and_then(|(report, sums)| check(&mut locked, order, &look, report, sums.as_deref()));
         speed::restore(&mut locked, kind(&look));
         verified?
     };
@@ -54,7 +55,7 @@ pub fn record(drive: &mut Drive<'_>, order: &RecordOrder, mut ring: Consumer) ->
 }
 
 fn prepare(drive: &mut Drive<'_>, order: &RecordOrder) -> api::Result<(Look, Plan)> {
-    drive.progress.begin(drive.host, Phase::Preparing, 0, true);
+    drive.begin(Phase::Preparing, 0, true);
     let look = inspect::inspect(drive)?;
     let facts = look.facts.as_ref().ok_or_else(no_disc)?;
     let content = Content { blocks: order.blocks, start: order.start };

@@ -24,7 +24,9 @@ pub(super) fn choose(
     let cd = matches!(kind, MediaKind::CdR | MediaKind::CdRw);
     let streamed = match chosen {
         // Drives want their own descriptor back unchanged; CDs are older than the command.
-        Some(speed) if !cd => accepted(drive.give(&SetStreaming::new(), &speed.request().emit(), During::SetSpeed))?,
+        Some(speed) if !cd => {
+            accepted(drive.give(&SetStreaming::new(), &speed.request().emit(), During::SetSpeed))?
+        }
         _ => false,
     };
     if !streamed {

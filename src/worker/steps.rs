@@ -159,7 +159,9 @@ impl<'b, 'a> Burn<'b, 'a> {
     fn stopped(&self, stop: Stop, written: u32) -> api::Error {
         let harm = match &stop {
             // "Not ready", "illegal" and "news" mean that the drive took nothing.
-            Stop::Drive(Trouble::Refused { sense, .. }, _) if written == 0 && matches!(sense.key, 2 | 5 | 6) => {
+            Stop::Drive(Trouble::Refused { sense, .. }, _)
+                if written == 0 && matches!(sense.key, 2 | 5 | 6) =>
+            {
                 Harm::DiscUntouched
             }
             Stop::Cancelled | Stop::Source(_) => Harm::DiscUntouched,
@@ -192,9 +194,13 @@ impl<'b, 'a> Burn<'b, 'a> {
         let rewritable = self.look.facts.as_ref().is_some_and(|facts| facts.rewritable);
         let now = match (&closed, rewritable) {
             _ if self.order.options.simulate => "It was a simulation: the disc is as it was.".to_owned(),
-            (Ok(()), true) => format!("The {disc} was closed and is incomplete: erase it before it is used again."),
+            (Ok(()), true) => {
+                format!("The {disc} was closed and is incomplete: erase it before it is used again.")
+            }
             (Ok(()), false) => {
-                format!("The {disc} was closed and is incomplete: what was written can be read, but not replaced.")
+                format!(
+                    "The {disc} was closed and is incomplete: what was written can be read, but not replaced."
+                )
             }
             (Err(error), _) => format!("The {disc} is incomplete and could not be closed. {}", error.message),
         };
@@ -210,8 +216,8 @@ impl<'b, 'a> Burn<'b, 'a> {
     }
 
     fn begin_closing(&mut self) {
-        self.drive.progress.begin(self.drive.host, Phase::Closing, 0, false);
-        self.drive.progress.expect(self.drive.host, self.closing_seconds());
+        self.drive.begin(Phase::Closing, 0, false);
+        self.drive.expect(self.closing_seconds());
     }
 
     /// Lead-in and lead-out of a CD's session, at the speed of the burn; unknown elsewhere.
@@ -293,7 +299,7 @@ fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(
 }
 
 fn flush(drive: &mut Drive<'_>, limit: Duration) -> Result<(), Trouble> {
-    drive.progress.begin(drive.host, Phase::Flushing, 0, false);
+    drive.begin(Phase::Flushing, 0, false);
     match drive.tell(&SynchronizeCache::new(true), During::Flush, COMMAND) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             drive.tell(&SynchronizeCache::new(false), During::Flush, limit)
@@ -325,7 +331,9 @@ fn close(drive: &mut Drive<'_>, function: u8, track: u16, limit: Duration) -> Re
     }
     match drive.settle(During::Close, limit) {
         // Drives announce the disc anew once it is closed. If it still is recorded, it is ours.
-        Err(Trouble::Refused { sense, .. }) if (sense.key, sense.asc) == (6, 0x28) => still_there(drive, limit, sense),
+        Err(Trouble::Refused { sense, .. }) if (sense.key, sense.asc) == (6, 0x28) => {
+            still_there(drive, limit, sense)
+        }
         other => other,
     }
 }

@@ -58,7 +58,7 @@ impl<'a> DerefMut for Locked<'_, 'a> {
 /// # Errors
 /// `DeviceInvalidType` when the drive cannot, `DeviceNotAccessible` when it is stuck or locked by somebody else.
 pub fn eject(drive: &mut Drive<'_>) -> api::Result<()> {
-    drive.progress.begin(drive.host, Phase::Ejecting, 0, false);
+    drive.begin(Phase::Ejecting, 0, false);
     // A lock may be left from a program that died.
     let unlocked = drive.tell(&PreventAllow::new(false), During::SetSpeed, QUICK);
     if let Err(trouble @ Trouble::Link { .. }) = unlocked {
@@ -73,7 +73,7 @@ pub fn eject(drive: &mut Drive<'_>) -> api::Result<()> {
 /// # Errors
 /// `DeviceInvalidType` when the tray has to be pushed in by hand, `UserAbort` when cancelled while waiting.
 pub fn load(drive: &mut Drive<'_>) -> api::Result<()> {
-    drive.progress.begin(drive.host, Phase::Preparing, 0, true);
+    drive.begin(Phase::Preparing, 0, true);
     let done = drive.tell(&StartStopUnit::load(true), During::Query, MOVE).and_then(|()| loaded(drive));
     done.map_err(|trouble| moving(&trouble, "close"))
 }

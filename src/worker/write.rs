@@ -72,7 +72,7 @@ pub(super) fn prefill(drive: &mut Drive<'_>, ring: &Consumer) -> Result<(), Stop
             return Ok(());
         }
         ring.wait(drive.host.wake(), Some(RING_WAIT)).map_err(source)?;
-        drive.progress.update(drive.host, |progress| progress.ring_fill = Some(ring.fill()));
+        drive.update(|progress| progress.ring_fill = Some(ring.fill()));
     }
 }
 
@@ -103,12 +103,13 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// Writes everything.
     pub fn run(&mut self) -> Result<(), Stop> {
-        self.drive.progress.begin(self.drive.host, Phase::Writing, u64::from(self.job.content), true);
+        self.drive.begin(Phase::Writing, u64::from(self.job.content), true);
         while self.content < self.job.content {
             self.check_cancel()?;
             let blocks = self.take()?;
             self.sum(blocks);
-            self.put(self.padded(blocks))?;
+            let padded = self.padded(blocks);
+            self.put(padded)?;
             self.content += blocks;
             self.show();
         }
@@ -119,7 +120,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     /// Makes of what was written so far a track that can be closed.
     pub fn round_up(&mut self) -> Result<(), Stop> {
         // Whoever cancelled has been heard.
-        self.drive.progress.begin(self.drive.host, Phase::Flushing, 0, false);
+        self.drive.begin(Phase::Flushing, 0, false);
         let whole = self.written.next_multiple_of(self.job.alignment.max(1)).max(self.job.least);
         self.pad_to(whole.min(self.job.blocks))
     }
@@ -160,7 +161,10 @@ impl<'w, 'a> Writer<'w, 'a> {
             let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
             let left = self.job.content - self.content;
             if blocks > left {
-                return Err(Stop::Source(format!("more than the announced {} blocks came", self.job.content)));
+                return Err(Stop::Source(format!(
+                    "more than the announced {} blocks came",
+                    self.job.content
+                )));
             }
             if bytes < CHUNK && blocks < left {
                 return Err(Stop::Source(self.short()));
@@ -183,10 +187,15 @@ impl<'w, 'a> Writer<'w, 'a> {
                         self.drive.host.cancelled();
                     }
                 }
-                Ok(Take::Empty) => return Err(Stop::Source("its source never said that it was complete".to_owned())),
+                Ok(Take::Empty) => {
+                    return Err(Stop::Source("its source never said that it was complete".to_owned()));
+                }
                 Ok(Take::Failed) => return Err(Stop::Source("its source failed at the end".to_owned())),
                 Ok(Take::Bytes(_)) => {
-                    return Err(Stop::Source(format!("more than the announced {} blocks came", self.job.content)));
+                    return Err(Stop::Source(format!(
+                        "more than the announced {} blocks came",
+                        self.job.content
+                    )));
                 }
                 Err(error) => return Err(Stop::Source(error.to_string())),
             }
@@ -307,7 +316,11 @@ impl<'w, 'a> Writer<'w, 'a> {
         let track = inspect::open_track(self.drive, self.job.last_track);
         let track = track.map_err(|trouble| Stop::Drive(trouble, lba))?;
         let next = track.and_then(|track| track.next_writable).and_then(|next| u32::try_from(next).ok());
-        tracing::warn!(lba, ?next, "the link failed under a write; the drive's next address tells where to go on");
+        tracing::warn!(
+            lba,
+            ?next,
+            "the link failed under a write; the drive's next address tells where to go on"
+        );
         match next.and_then(|next| next.checked_sub(at)) {
             Some(done)
                 if (try_.done..=try_.blocks).contains(&done)
@@ -348,7 +361,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn show(&mut self) {
         self.gauge.look(self.drive);
         let (content, ring, gauge) = (self.content, &*self.ring, &self.gauge);
-        self.drive.progress.update(self.drive.host, |progress| {
+        self.drive.update(|progress| {
             progress.done = u64::from(content);
             progress.ring_fill = Some(ring.fill());
             progress.drive_buffer_fill = gauge.fill();
