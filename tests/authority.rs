@@ -207,8 +207,7 @@ async fn a_polkit_that_hangs_is_given_up_unless_a_person_is_asked() {
 #[tokio::test]
 async fn without_polkit_root_alone_is_served() {
     let bench = Bench::with_polkit(PrivateBus::start(), LONG).await;
-    let expected =
-        if geteuid().is_root() { String::new() } else { error(api::ErrorKind::NotAuthorized) };
+    let expected = if geteuid().is_root() { String::new() } else { error(api::ErrorKind::NotAuthorized) };
     assert_eq!(bench.refusal(true).await, expected);
     if geteuid().is_root() {
         let answer = bench.knock_as(NOBODY, names::ACTION_OPEN, true).await;
@@ -249,8 +248,14 @@ async fn callers_are_who_the_bus_says_they_are() {
     }
     if geteuid().is_root() {
         // One group alone, whatever the user database says.
-        assert_eq!(bench.knock_as(NOBODY, names::ACTION_OPEN, false).await, r#"uuaubs 65534 65534 1 65534 false """#);
-        assert_eq!(bench.knock_as(1234, names::ACTION_OPEN, true).await, r#"uuaubs 1234 1234 1 1234 true """#);
+        assert_eq!(
+            bench.knock_as(NOBODY, names::ACTION_OPEN, false).await,
+            r#"uuaubs 65534 65534 1 65534 false """#
+        );
+        assert_eq!(
+            bench.knock_as(1234, names::ACTION_OPEN, true).await,
+            r#"uuaubs 1234 1234 1 1234 true """#
+        );
     }
 }
 

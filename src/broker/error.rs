@@ -5,8 +5,8 @@ use zbus::names::ErrorName;
 
 use crate::api;
 
-/// What a method of ours returns.
-pub type Reply<T> = Result<T, BusError>;
+/// What a method of ours returns. zbus knows a result by this very name.
+pub type Result<T> = std::result::Result<T, BusError>;
 
 /// [`api::Error`] as the bus wants it: its kind is the error's name, its sentence the error's message.
 #[derive(Clone, Debug)]

@@ -197,9 +197,6 @@ mod tests {
         let mut told = events.report(&report(Phase::Staging, 70, 900, None), false);
         told.extend(events.succeed(900));
         assert_eq!(told, [Event::AddProgress(0, 900), Event::AddProgress(900, 900)]);
-        assert_eq!(
-            AddEvents::default().succeed(5),
-            [Event::AddProgress(0, 5), Event::AddProgress(5, 5)]
-        );
+        assert_eq!(AddEvents::default().succeed(5), [Event::AddProgress(0, 5), Event::AddProgress(5, 5)]);
     }
 }

@@ -87,8 +87,9 @@ impl Jobs {
     /// `LimitsExceeded` when every job that counts is still running.
     pub fn enter(&mut self, about: About, limits: &Limits) -> api::Result<(Handle, Vec<u64>)> {
         let uid = about.uid;
-        let mut pushed = self.make_room(limits.jobs_per_user, |job| job.about.uid == uid)?;
-        pushed.extend(self.make_room(limits.jobs, |_| true)?);
+        let mine = self.make_room(limits.jobs_per_user, |job| job.about.uid == uid)?;
+        let anybodys = self.make_room(limits.jobs, |_| true)?;
+        let pushed = mine.into_iter().chain(anybodys).collect();
         self.last += 1;
         let (cancel, cancelled) = watch::channel(false);
         let (done, waiting) = watch::channel(None);
@@ -176,7 +177,10 @@ impl Job {
         }
         let Progress { done, total, fraction, .. } = self.progress;
         let counted = || (total > 0).then(|| ratio(done, total));
-        fraction.or_else(counted).filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0))
+        fraction
+            .or_else(counted)
+            .filter(|fraction| fraction.is_finite())
+            .map(|fraction| fraction.clamp(0.0, 1.0))
     }
 
     /// The property `Result`: empty while running, then `success` or the error's name.
@@ -327,7 +331,8 @@ mod tests {
     }
 
     fn failure(message: &str) -> Outcome {
-        let error = Error::new(ErrorKind::FileChanged, message).with("path", "/home/me/secret").with("block", 7);
+        let error =
+            Error::new(ErrorKind::FileChanged, message).with("path", "/home/me/secret").with("block", 7);
         Outcome { result: Err(error) }
     }
 
@@ -366,7 +371,8 @@ mod tests {
 
     #[test]
     fn the_end_is_expected_by_the_rate_or_by_the_drives_own_word() {
-        let mut progress = Progress { done: 100, total: 1100, rate: 204_800, ..Progress::begin(Phase::Writing) };
+        let mut progress =
+            Progress { done: 100, total: 1100, rate: 204_800, ..Progress::begin(Phase::Writing) };
         assert_eq!(remaining(&progress), Some(Duration::from_secs(10)));
         progress.rate = 0;
         assert_eq!(remaining(&progress), None);

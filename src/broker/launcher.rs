@@ -76,10 +76,16 @@ impl ChildLauncher {
     }
 
     fn program(&self, name: &str) -> io::Result<PathBuf> {
-        self.directories.iter().map(|directory| directory.join(name)).find(|path| path.is_file()).ok_or_else(|| {
-            let places: Vec<_> = self.directories.iter().map(|place| place.display().to_string()).collect();
-            io::Error::new(io::ErrorKind::NotFound, format!("there is no {name} in {}", places.join(" or ")))
-        })
+        self.directories.iter().map(|directory| directory.join(name)).find(|path| path.is_file()).ok_or_else(
+            || {
+                let places: Vec<_> =
+                    self.directories.iter().map(|place| place.display().to_string()).collect();
+                io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!("there is no {name} in {}", places.join(" or ")),
+                )
+            },
+        )
     }
 }
 

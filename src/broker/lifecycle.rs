@@ -75,7 +75,9 @@ impl Service {
                 Some(Activity::Adding(job)) => {
                     // The addition ends by itself now; it has nothing left to change.
                     session.activity = None;
-                    state.jobs.get(job).map(super::jobs::Job::cancel);
+                    if let Some(job) = state.jobs.get(job) {
+                        job.cancel();
+                    }
                 }
                 None => {}
             }
@@ -223,13 +225,13 @@ impl Service {
         Ok(())
     }
 
-    /// Whether the caller's connection is still on the bus.
+    /// Whether the caller's connection is still on the bus. Departures are listened to before anything is granted,
+    /// so that one is either seen here or comes to `client_vanished`.
     async fn is_present(&self, caller: &Caller) -> bool {
-        let (Ok(door), Ok(name)) = (self.door(), zbus::names::BusName::try_from(caller.sender.as_str()))
-        else {
-            return false;
-        };
-        door.bus.name_has_owner(name).await.unwrap_or(false)
+        match self.door() {
+            Ok(door) => door.callers.present(&caller.sender).await,
+            Err(_) => false,
+        }
     }
 
     async fn close_when_idle(self, number: u64) {
@@ -237,7 +239,9 @@ impl Service {
         loop {
             tokio::time::sleep_until(until).await;
             let state = self.state();
-            let Some(session) = state.sessions.get(&number).filter(|session| !session.is_closed()) else { return };
+            let Some(session) = state.sessions.get(&number).filter(|session| !session.is_closed()) else {
+                return;
+            };
             let since = if session.activity.is_some() { Instant::now() } else { session.touched };
             until = since + self.config().idle_time;
             if until <= Instant::now() {

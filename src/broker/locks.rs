@@ -107,8 +107,7 @@ impl LockTable {
 
     /// Whether the asker holds this recorder, by a session or with `OpenExclusive`.
     pub fn holds(&self, recorder: &str, asker: Asker<'_>) -> bool {
-        self.covering(recorder)
-            .any(|(_, grant)| grant.purpose != Purpose::Verb && grant.holder.is(asker))
+        self.covering(recorder).any(|(_, grant)| grant.purpose != Purpose::Verb && grant.holder.is(asker))
     }
 
     /// The asker's own `OpenExclusive` on this recorder.
@@ -126,6 +125,11 @@ impl LockTable {
     /// The one to name as this recorder's holder.
     pub fn holder(&self, recorder: &str) -> Option<&Grant> {
         self.covering(recorder).map(|(_, grant)| grant).next()
+    }
+
+    /// Every connection that holds something.
+    pub fn connections(&self) -> impl Iterator<Item = String> {
+        self.grants.values().filter_map(|grant| grant.holder.connection.clone())
     }
 
     /// The exclusive locks of a connection that is gone, given back.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use zbus::{OwnedObjectPath, OwnedVariant};
 
+use super::recorder::{Recorder, Settings};
 use crate::api::{
     AddOptions, Close, Error, ErrorKind, JolietProperties, Multisession, RecordOptions, Result, SpecialFiles,
     Verify,
@@ -14,6 +15,9 @@ pub type Dict = HashMap<String, OwnedVariant>;
 
 /// The longest client name, in characters.
 const LONGEST_NAME: usize = 64;
+
+/// The longest gap between audio tracks that IMAPI allows, in blocks: three seconds.
+const LONGEST_GAP: u32 = 225;
 
 /// Options of `DiscMaster.Open`.
 #[derive(Debug, Default)]
@@ -56,13 +60,10 @@ pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
     let options = RecordOptions {
         simulate: from.take("simulate")?.unwrap_or_default(),
         eject: from.take("eject")?.unwrap_or_default(),
-        verify: from.choose(
-            "verify",
-            &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)],
-        )?,
+        verify: from
+            .choose("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?,
         speed: from.take("speed")?,
-        close: from
-            .choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
+        close: from.choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
     };
     let wait = from.take("wait")?.unwrap_or_default();
     if options.speed == Some(0) {
@@ -89,8 +90,7 @@ pub fn add(dict: Dict) -> Result<(AddOptions, bool)> {
 /// Options of `Session.SetActiveDiscRecorder`: `multisession` s.
 pub fn select(dict: Dict) -> Result<Multisession> {
     let mut from = Reader::new(dict);
-    let names =
-        [("auto", Multisession::Auto), ("new", Multisession::New), ("append", Multisession::Append)];
+    let names = [("auto", Multisession::Auto), ("new", Multisession::New), ("append", Multisession::Append)];
     let multisession = from.choose("multisession", &names)?;
     from.finish().map(|()| multisession)
 }
@@ -113,6 +113,56 @@ pub fn joliet_properties(dict: Dict, present: &JolietProperties) -> Result<Jolie
         long_names: from.take("LongNames")?.unwrap_or(present.long_names),
     };
     from.finish().map(|()| properties)
+}
+
+/// The properties of IMAPI's recorder: `WriteSpeed` and `MaxWriteSpeed` u, kB/s; `AudioGapSize` u, blocks;
+/// `BufferUnderrunFreeCapable` and `EnableBufferUnderrunFree` b.
+pub fn recorder_settings(recorder: &Recorder) -> Dict {
+    let capable = recorder.inspection.as_ref().is_some_and(|seen| seen.buffer_underrun_free);
+    let speed = recorder.settings.write_speed.unwrap_or_else(|| recorder.max_write_speed());
+    [
+        ("WriteSpeed", speed.into()),
+        ("MaxWriteSpeed", recorder.max_write_speed().into()),
+        ("AudioGapSize", recorder.settings.audio_gap.into()),
+        ("BufferUnderrunFreeCapable", capable.into()),
+        ("EnableBufferUnderrunFree", capable.into()),
+    ]
+    .into_iter()
+    .map(|(key, value): (&str, OwnedVariant)| (key.to_owned(), value))
+    .collect()
+}
+
+/// The settings that a sparse set of properties makes of the present ones.
+///
+/// # Errors
+/// As everywhere here, and for the properties that cannot be set; `NotSupported` for switching the protection off.
+pub fn set_recorder_settings(dict: Dict, recorder: &Recorder) -> Result<Settings> {
+    let mut settings = recorder.settings;
+    let read_only = ["MaxWriteSpeed", "BufferUnderrunFreeCapable"];
+    if let Some(key) = read_only.into_iter().find(|key| dict.contains_key(*key)) {
+        return Err(invalid(format!("“{key}” can be read only.")));
+    }
+    let mut from = Reader::new(dict);
+    let fastest = recorder.max_write_speed();
+    if let Some(speed) = from.take("WriteSpeed")? {
+        if speed == 0 || (fastest > 0 && speed > fastest) {
+            return Err(invalid(format!("“WriteSpeed” is between 1 and {fastest} kB/s, not {speed}.")));
+        }
+        settings.write_speed = Some(speed);
+    }
+    if let Some(gap) = from.take("AudioGapSize")? {
+        if gap > LONGEST_GAP {
+            return Err(invalid(format!("“AudioGapSize” is between 0 and {LONGEST_GAP} blocks, not {gap}.")));
+        }
+        settings.audio_gap = gap;
+    }
+    let protect = from.take("EnableBufferUnderrunFree")?;
+    from.finish()?;
+    if protect == Some(false) {
+        let message = "The protection against buffer underruns is always on where the drive has it.";
+        return Err(Error::new(ErrorKind::NotSupported, message));
+    }
+    Ok(settings)
 }
 
 /// Takes options out of a dictionary by name, and complains of what is left.
@@ -265,6 +315,9 @@ mod tests {
     fn a_client_name_is_short_and_printable() {
         assert!(open(dict([("client-name", "a\nb".into())])).is_err());
         assert!(open(dict([("client-name", "x".repeat(65).into())])).is_err());
-        assert_eq!(open(dict([("client-name", "é".repeat(64).into())])).unwrap().client_name.unwrap().len(), 128);
+        assert_eq!(
+            open(dict([("client-name", "é".repeat(64).into())])).unwrap().client_name.unwrap().len(),
+            128
+        );
     }
 }

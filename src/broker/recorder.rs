@@ -32,6 +32,8 @@ pub struct Recorder {
     pub gate: Arc<Mutex<()>>,
     /// Rung when the disc should be looked at.
     pub look: Arc<Notify>,
+    /// The disc is to be looked at when the present activity ends.
+    pub stale: bool,
 }
 
 /// What is being done with a recorder.
@@ -40,8 +42,10 @@ pub enum Activity {
     /// Nothing.
     #[default]
     None,
-    /// The disc is looked at, ejected or loaded.
-    Busy,
+    /// The disc is looked at.
+    Looking,
+    /// The disc is ejected or loaded.
+    Moving,
     /// A disc is recorded.
     Burning,
     /// A disc is erased.
@@ -77,6 +81,7 @@ impl Recorder {
             settings: Settings::default(),
             gate: Arc::default(),
             look: Arc::default(),
+            stale: false,
         }
     }
 
@@ -118,12 +123,27 @@ impl Recorder {
         self.profiles().iter().any(|profile| MediaKind::from_profile(*profile) == kind)
     }
 
+    /// IMAPI's number for the kind of drive: 2 when it rewrites CDs, 1 when it records them, 0 otherwise.
+    pub fn imapi_type(&self) -> u32 {
+        if self.knows(MediaKind::CdRw) { 2 } else { u32::from(self.knows(MediaKind::CdR)) }
+    }
+
+    /// Sixteen bytes that stay the same for this drive: a UUID of version 8 (RFC 9562, 5.8) over what identifies it.
+    pub fn guid(&self) -> [u8; 16] {
+        let Identity { vendor, product, revision, serial } = self.identity();
+        let parts = [vendor, product, revision, serial, &self.node];
+        let mut bytes = fnv1a(parts.into_iter().flat_map(|part| part.bytes().chain([0]))).to_be_bytes();
+        bytes[6] = bytes[6] & 0x0f | 0x80;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        bytes
+    }
+
     /// What the recorder is doing, as the bus shows it; `held` tells whether somebody holds it.
     pub const fn state(&self, held: bool) -> RecorderState {
         match self.activity {
             Activity::Burning => RecorderState::Burning,
             Activity::Erasing => RecorderState::Erasing,
-            Activity::Busy => RecorderState::Busy,
+            Activity::Looking | Activity::Moving => RecorderState::Busy,
             Activity::None if held => RecorderState::Opened,
             Activity::None => RecorderState::Idle,
         }
@@ -156,10 +176,24 @@ pub fn imapi_media_flags(medium: Option<&Medium>) -> u32 {
         .sum()
 }
 
+/// The 128-bit FNV-1a hash (draft-eastlake-fnv, 5).
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> u128 {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::broker::select::tests::blank_cd;
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        // Test vectors of the draft's appendix C.
+        assert_eq!(fnv1a("".bytes()), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        assert_eq!(fnv1a("foobar".bytes()), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
+    }
 
     #[test]
     fn imapis_numbers_tell_blank_rewritable_and_closed_discs_apart() {

@@ -9,7 +9,9 @@ use crate::api::{DiscStatus, Error, ErrorKind, MediaKind, Medium, Multisession, 
 pub fn check(recorder: &str, medium: Option<&Medium>, multisession: Multisession) -> Result<()> {
     let Some(medium) = medium else { return Err(no_medium(recorder)) };
     let kind = medium.kind();
-    let refuse = |error, why: String| Err(Error::new(error, format!("The disc in {recorder} ({}) {why}", kind.name())));
+    let refuse = |error, why: String| {
+        Err(Error::new(error, format!("The disc in {recorder} ({}) {why}", kind.name())))
+    };
     if matches!(kind, MediaKind::CdRom | MediaKind::DvdRom | MediaKind::BdRom) {
         return refuse(
             ErrorKind::MediumInvalidType,
@@ -51,7 +53,10 @@ pub fn check(recorder: &str, medium: Option<&Medium>, multisession: Multisession
 
 /// The error for an empty drive.
 pub fn no_medium(recorder: &str) -> Error {
-    Error::new(ErrorKind::MediumNotPresent, format!("There is no disc in {recorder}. Insert one and call again."))
+    Error::new(
+        ErrorKind::MediumNotPresent,
+        format!("There is no disc in {recorder}. Insert one and call again."),
+    )
 }
 
 /// The error for a recorder that is not, or no longer, there.

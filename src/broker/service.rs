@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::time::Instant;
-use zbus::fdo::DBusProxy;
 use zbus::message::Header;
 
 use super::authority::{Authority, Caller, Callers, RecorderDetails};
@@ -36,8 +35,6 @@ pub struct Door {
     pub callers: Callers,
     /// What they may do.
     pub authority: Box<dyn Authority>,
-    /// The bus itself.
-    pub bus: DBusProxy<'static>,
 }
 
 /// Everything that the objects show. It is locked for moments only, and never across an await.
@@ -93,9 +90,10 @@ impl Service {
     /// # Errors
     /// `Generic` while the broker is starting.
     pub fn door(&self) -> api::Result<&Door> {
-        self.0.door.get().ok_or_else(|| {
-            Error::new(ErrorKind::Generic, "The service is starting. Call again in a moment.")
-        })
+        self.0
+            .door
+            .get()
+            .ok_or_else(|| Error::new(ErrorKind::Generic, "The service is starting. Call again in a moment."))
     }
 
     /// Who sent this message.
@@ -111,7 +109,12 @@ impl Service {
     ///
     /// # Errors
     /// The authority's refusal.
-    pub async fn authorize(&self, caller: &Caller, action: &str, details: &RecorderDetails) -> api::Result<()> {
+    pub async fn authorize(
+        &self,
+        caller: &Caller,
+        action: &str,
+        details: &RecorderDetails,
+    ) -> api::Result<()> {
         self.door()?.authority.authorize(caller, action, details).await
     }
 
@@ -236,6 +239,17 @@ impl State {
     }
 }
 
+impl State {
+    /// Every connection that something ends with.
+    pub fn connections(&self) -> Vec<String> {
+        let sessions = self.sessions.values().filter_map(|session| session.owner.connection.clone());
+        let mut all: Vec<String> = sessions.chain(self.locks.connections()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
 /// A session occupied by a call that is over when this is dropped.
 pub struct Occupied {
     service: Service,
@@ -264,6 +278,7 @@ pub fn asker(caller: &Caller) -> Asker<'_> {
     Asker { uid: caller.uid, connection: &caller.sender }
 }
 
-fn forgotten() -> Error {
+/// The error for a session that is closed and not remembered.
+pub fn forgotten() -> Error {
     Error::new(ErrorKind::NotOpened, "This session is closed. Call DiscMaster.Open for a new one.")
 }

@@ -55,7 +55,9 @@ impl StagerLink {
         let socket = launcher.start(Helper::Stager { session }).await.map_err(|error| {
             Error::new(
                 ErrorKind::HelperFailed,
-                format!("The stager for session {session} could not be started: {error}. Nothing was staged."),
+                format!(
+                    "The stager for session {session} could not be started: {error}. Nothing was staged."
+                ),
             )
         })?;
         let channel = Channel::new(socket).into_async().map_err(|error| lost(&error.into()))?;

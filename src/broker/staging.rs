@@ -8,12 +8,10 @@ use std::sync::Arc;
 use super::events::AddEvents;
 use super::face::Object;
 use super::jobs::{About, Handle, Outcome, Yield};
-use super::service::Service;
+use super::service::{Service, forgotten};
 use super::session::{Activity, Format, Session};
 use super::stager_link::StagerLink;
-use crate::api::{
-    AddOptions, Entry, Error, ErrorKind, JolietProperties, Operation, Phase, Progress, Result,
-};
+use crate::api::{AddOptions, Entry, Error, ErrorKind, JolietProperties, Operation, Phase, Progress, Result};
 use crate::wire::broker_stager::{Answer, Ask, Begin};
 
 /// What `AddData` and `AddPath` take in.
@@ -101,10 +99,11 @@ impl Service {
         {
             let mut guard = self.state();
             let state = &mut *guard;
-            let session = state.session_mut(session)?;
-            session.format = Some(format);
+            let recorders = &state.recorders;
             // The recorder stays selected if it can record the format.
-            let eligible = |id: &str| state.recorders.get(id).is_some_and(|recorder| recorder.records_data());
+            let eligible = |id: &str| recorders.get(id).is_some_and(|recorder| recorder.records_data());
+            let Some(session) = state.sessions.get_mut(&session) else { return Err(forgotten()) };
+            session.format = Some(format);
             session.selection = session.selection.take().filter(|one| eligible(&one.recorder));
         }
         drop(occupied);

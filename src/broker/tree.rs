@@ -127,7 +127,9 @@ impl Tree {
             Event::PreparingBurn(seconds) => SessionObject::preparing_burn(&to, seconds).await,
             Event::ClosingDisc(seconds) => SessionObject::closing_disc(&to, seconds).await,
             Event::BurnComplete(error, message) => SessionObject::burn_complete(&to, &error, &message).await,
-            Event::EraseComplete(error, message) => SessionObject::erase_complete(&to, &error, &message).await,
+            Event::EraseComplete(error, message) => {
+                SessionObject::erase_complete(&to, &error, &message).await
+            }
         }
     }
 

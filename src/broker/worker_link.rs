@@ -34,7 +34,9 @@ impl WorkerLink {
         let socket = launcher.start(Helper::Worker { recorder: id }).await.map_err(|error| {
             Error::new(
                 ErrorKind::HelperFailed,
-                format!("The worker for recorder {id} could not be started: {error}. The disc was not touched."),
+                format!(
+                    "The worker for recorder {id} could not be started: {error}. The disc was not touched."
+                ),
             )
         })?;
         let channel = Channel::new(socket).into_async().map_err(|error| lost(id, &error.into()))?;
@@ -55,11 +57,7 @@ impl WorkerLink {
     }
 
     /// Follows the request sent last to its end. Progress goes to `report`; a cancel is passed on once.
-    pub async fn follow(
-        &self,
-        mut cancel: watch::Receiver<bool>,
-        mut report: impl FnMut(Progress),
-    ) -> Ended {
+    pub async fn follow(&self, mut cancel: watch::Receiver<bool>, mut report: impl FnMut(Progress)) -> Ended {
         let mut cancelled = false;
         loop {
             let message = tokio::select! {

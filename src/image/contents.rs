@@ -58,7 +58,9 @@ impl Contents {
 
     /// Blocks of all contents together.
     pub fn blocks(&self, tree: &Tree) -> u64 {
-        self.slots.iter().fold(0, |sum, slot| sum.saturating_add(Self::size(tree, slot).div_ceil(BLOCK_BYTES)))
+        self.slots
+            .iter()
+            .fold(0, |sum, slot| sum.saturating_add(Self::size(tree, slot).div_ceil(BLOCK_BYTES)))
     }
 
     /// Gives every content its place from `block` on; those without data point to `empty`.
@@ -87,7 +89,8 @@ impl Contents {
                 continue;
             }
             let (original, link) = (numbers[first].1 as usize, numbers[at].1 as usize);
-            let (size, other) = (Self::size(tree, &self.slots[link]), Self::size(tree, &self.slots[original]));
+            let (size, other) =
+                (Self::size(tree, &self.slots[link]), Self::size(tree, &self.slots[original]));
             if size != other {
                 let path = tree.shown_path(self.slots[link].first);
                 return Err(ImageError::SizesDiffer { path, content: numbers[at].0.0, size, other });

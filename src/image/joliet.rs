@@ -96,7 +96,8 @@ fn units(bytes: &[u8]) -> Vec<u16> {
 /// Stem and extension, the latter with its dot; names that merely hold a dot somewhere have none.
 fn split(units: &[u16], directory: bool) -> (&[u16], &[u16]) {
     let dot = units.iter().rposition(|&unit| unit == DOT);
-    let dot = dot.filter(|&dot| !directory && dot > 0 && (2..=EXTENSION_MAX + 1).contains(&(units.len() - dot)));
+    let dot =
+        dot.filter(|&dot| !directory && dot > 0 && (2..=EXTENSION_MAX + 1).contains(&(units.len() - dot)));
     units.split_at(dot.unwrap_or(units.len()))
 }
 
@@ -114,7 +115,9 @@ const ZERO_WIDTH_JOINER: u16 = 0x200d;
 /// Whether a unit belongs to the one before it.
 fn joins(unit: u16) -> bool {
     let variation_selector = (0xfe00..=0xfe0f).contains(&unit);
-    unit == ZERO_WIDTH_JOINER || variation_selector || char::from_u32(unit.into()).is_some_and(is_combining_mark)
+    unit == ZERO_WIDTH_JOINER
+        || variation_selector
+        || char::from_u32(unit.into()).is_some_and(is_combining_mark)
 }
 
 fn upper(unit: u16) -> u16 {

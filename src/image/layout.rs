@@ -138,7 +138,8 @@ impl Layout {
         let mut sizes = Vec::new();
         for view in std::iter::once(&self.iso).chain(&self.joliet) {
             let source = self.source(tree, view);
-            sizes.push(view.directories.iter().map(|directory| source.measure(directory)).collect::<Vec<_>>());
+            sizes
+                .push(view.directories.iter().map(|directory| source.measure(directory)).collect::<Vec<_>>());
         }
         for (view, sizes) in std::iter::once(&mut self.iso).chain(&mut self.joliet).zip(sizes) {
             for (directory, (blocks, continuation)) in view.directories.iter_mut().zip(sizes) {

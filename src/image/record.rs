@@ -56,7 +56,13 @@ impl Source<'_> {
     }
 
     /// The record at `at`. What spills is placed by `continuation`.
-    pub fn build(&self, directory: &Directory, at: Cursor, continuation: &mut Continuation, record: &mut Record) {
+    pub fn build(
+        &self,
+        directory: &Directory,
+        at: Cursor,
+        continuation: &mut Continuation,
+        record: &mut Record,
+    ) {
         let subject = self.subject(directory, at);
         let name_length = subject.name.len() + subject.version.len();
         let base = base_length(name_length);

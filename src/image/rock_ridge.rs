@@ -269,9 +269,7 @@ mod tests {
     fn links_are_stored_by_components() {
         let mut entry = Vec::new();
         push_link(&mut entry, b"/.././ab//c/");
-        let bytes = [
-            b'S', b'L', 18, 1, 0, ROOT, 0, PARENT, 0, CURRENT, 0, 0, 2, b'a', b'b', 0, 1, b'c',
-        ];
+        let bytes = [b'S', b'L', 18, 1, 0, ROOT, 0, PARENT, 0, CURRENT, 0, 0, 2, b'a', b'b', 0, 1, b'c'];
         assert_eq!(entry, bytes);
         assert_eq!(link_length(b"/.././ab//c/"), bytes.len());
     }

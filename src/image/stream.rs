@@ -70,7 +70,9 @@ pub enum StreamError<E: std::error::Error + Send + Sync + 'static> {
     #[error("the tree changed after its image was planned; plan it again")]
     TreeChanged,
     /// The plan and the stream disagree: never happens, and must not reach a disc.
-    #[error("the image came to block {position} where the plan has block {planned}; nothing after it is valid")]
+    #[error(
+        "the image came to block {position} where the plan has block {planned}; nothing after it is valid"
+    )]
     Misplaced {
         /// Where the stream is, in blocks of the medium.
         position: u64,

@@ -95,7 +95,9 @@ pub enum TreeError {
         path: String,
     },
     /// A directory on one side, something else on the other: overwriting does not apply.
-    #[error("{path} is a directory on one side and not on the other, so neither can replace the other; rename one")]
+    #[error(
+        "{path} is a directory on one side and not on the other, so neither can replace the other; rename one"
+    )]
     KindsDiffer {
         /// The path inside the image.
         path: String,
@@ -307,7 +309,13 @@ impl Tree {
     pub fn set_meta(&mut self, node: NodeId, meta: Meta) {
         self.generation += 1;
         let old = &mut self.nodes[node.index()];
-        *old = Node { mode: mode_of(meta.mode, old.body), uid: meta.uid, gid: meta.gid, mtime: meta.mtime, ..*old };
+        *old = Node {
+            mode: mode_of(meta.mode, old.body),
+            uid: meta.uid,
+            gid: meta.gid,
+            mtime: meta.mtime,
+            ..*old
+        };
     }
 
     /// The directory that holds a node; the root's is the root.

@@ -141,7 +141,12 @@ pub(crate) struct View {
 
 impl View {
     /// Mangles, sorts and numbers. `ordinals` has the layout's number of each directory, by node.
-    pub fn build(tree: &Tree, naming: Naming, rock_ridge: bool, ordinals: &[u32]) -> Result<Self, ImageError> {
+    pub fn build(
+        tree: &Tree,
+        naming: Naming,
+        rock_ridge: bool,
+        ordinals: &[u32],
+    ) -> Result<Self, ImageError> {
         let counts = tree.counts();
         let mut view = Self {
             naming,
@@ -206,7 +211,8 @@ impl View {
         directory.first = first as u32;
         directory.count = (self.order.len() - first) as u32;
         directory.subdirectories = subdirectories.len() as u32;
-        let below = subdirectories.into_iter().map(|node| Directory::new(NodeId::from_number(node), number as u32));
+        let below =
+            subdirectories.into_iter().map(|node| Directory::new(NodeId::from_number(node), number as u32));
         self.directories.extend(below);
         Ok(())
     }

@@ -53,8 +53,7 @@ impl Callers {
     /// # Errors
     /// When the bus refuses the subscription.
     pub async fn new(connection: &Connection) -> zbus::Result<Self> {
-        let bus =
-            fdo::DBusProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
+        let bus = fdo::DBusProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
         let departures = MessageStream::for_match_rule(departure_rule()?, connection, Some(QUEUE)).await?;
         let shared = Arc::new(Shared {
             bus,
@@ -148,7 +147,9 @@ impl Shared {
         let answer = match self.bus.get_connection_credentials(sender.to_owned().into()).await {
             Ok(answer) => answer,
             Err(fdo::Error::NameHasNoOwner(_)) => return Err(refusal("the client has left the bus")),
-            Err(error) => return Err(refusal(&format!("the bus does not tell who sent the message: {error}"))),
+            Err(error) => {
+                return Err(refusal(&format!("the bus does not tell who sent the message: {error}")));
+            }
         };
         let uid = answer
             .unix_user_id()

@@ -137,7 +137,8 @@ mod tests {
             revision: "R".to_owned(),
             serial: "S".to_owned(),
         };
-        let details = RecorderDetails::new("vd0", &api::Device::Virtual("/r/vd0.sock".into()), &identity, "s1");
+        let details =
+            RecorderDetails::new("vd0", &api::Device::Virtual("/r/vd0.sock".into()), &identity, "s1");
         let expected = [
             ("recorder.name", "V P (vd0)"),
             ("recorder.id", "vd0"),

@@ -127,8 +127,7 @@ impl Drives {
     /// What has changed when these are the drives there are now.
     fn replace(&mut self, seeds: Vec<RecorderSeed>) -> Vec<RecorderEvent> {
         let present: BTreeSet<&str> = seeds.iter().map(|seed| seed.id.as_str()).collect();
-        let gone: Vec<String> =
-            self.0.keys().filter(|id| !present.contains(id.as_str())).cloned().collect();
+        let gone: Vec<String> = self.0.keys().filter(|id| !present.contains(id.as_str())).cloned().collect();
         let mut news: Vec<_> = gone.iter().filter_map(|id| self.remove(id)).collect();
         for seed in seeds {
             news.extend(self.add(seed));
@@ -204,7 +203,12 @@ fn seed(
     }
     // The SCSI device has INQUIRY's own strings; udev's differ on ATA, where vendor and model are one.
     let first = |sources: [Option<String>; 3]| {
-        sources.into_iter().flatten().map(|text| shown(&text)).find(|text| !text.is_empty()).unwrap_or_default()
+        sources
+            .into_iter()
+            .flatten()
+            .map(|text| shown(&text))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
     };
     let encoded = |name: &str| property(name).map(|value| decoded(&value));
     let identity = api::Identity {
@@ -213,8 +217,12 @@ fn seed(
         revision: first([attribute("rev"), property("ID_REVISION"), None]),
         serial: first([property("ID_SERIAL_SHORT"), None, None]),
     };
-    let profiles: BTreeSet<u16> =
-        PROFILES.iter().filter(|(name, ..)| set(name)).flat_map(|(_, profiles, _)| *profiles).copied().collect();
+    let profiles: BTreeSet<u16> = PROFILES
+        .iter()
+        .filter(|(name, ..)| set(name))
+        .flat_map(|(_, profiles, _)| *profiles)
+        .copied()
+        .collect();
     Some(RecorderSeed {
         id: id.to_owned(),
         device: api::Device::Scsi(node.to_owned()),

@@ -16,7 +16,11 @@ pub fn mangle(name: &[u8], directory: bool, out: &mut Vec<u8>) {
             if character == '.' {
                 dot = Some(out.len());
             }
-            out.push(if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() as u8 } else { b'_' });
+            out.push(if character.is_ascii_alphanumeric() {
+                character.to_ascii_uppercase() as u8
+            } else {
+                b'_'
+            });
         }
         if !chunk.invalid().is_empty() {
             out.push(b'_');

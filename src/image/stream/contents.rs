@@ -88,6 +88,10 @@ fn content(tree: &Tree, slot: &Slot) -> ContentId {
     }
 }
 
-fn failed<E: std::error::Error + Send + Sync + 'static>(tree: &Tree, slot: &Slot, source: E) -> StreamError<E> {
+fn failed<E: std::error::Error + Send + Sync + 'static>(
+    tree: &Tree,
+    slot: &Slot,
+    source: E,
+) -> StreamError<E> {
     StreamError::Source { path: tree.shown_path(slot.first), source }
 }

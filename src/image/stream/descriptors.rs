@@ -32,8 +32,7 @@ pub(super) fn volume(layout: &Layout, tree: &Tree, which: Which) -> Box<[u8; BLO
     let created = date::long(options.created);
     let table = |order| layout.region(What::PathTable(which, order)).map_or(0, |region| region.start);
     let root = &view.directories[0];
-    let extent =
-        Extent { block: root.block, size: root.blocks * BLOCK as u32, flags: flags::DIRECTORY };
+    let extent = Extent { block: root.block, size: root.blocks * BLOCK as u32, flags: flags::DIRECTORY };
     let descriptor = VolumeDescriptor {
         kind: if joliet { kind::SUPPLEMENTARY } else { kind::PRIMARY },
         standard_id: STANDARD_ID,

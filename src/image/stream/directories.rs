@@ -39,7 +39,13 @@ impl DirectoryEmitter {
     }
 
     /// Fills `out`, whole blocks; `position` is the first of them on the medium.
-    pub fn fill(&mut self, layout: &Layout, tree: &Tree, position: u32, out: &mut [u8]) -> Result<(), Misplaced> {
+    pub fn fill(
+        &mut self,
+        layout: &Layout,
+        tree: &Tree,
+        position: u32,
+        out: &mut [u8],
+    ) -> Result<(), Misplaced> {
         let view = layout.view(self.which);
         let source = layout.source(tree, view);
         for (block, position) in out.chunks_exact_mut(BLOCK).zip(position..) {

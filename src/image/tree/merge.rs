@@ -29,7 +29,9 @@ impl Tree {
         if !matches!(self.nodes[at.index()].body, Body::Dir { .. }) {
             return Err(TreeError::NotADirectory { path: self.shown_path(at) });
         }
-        if self.nodes.len() + other.nodes.len() > NODES_MAX || self.arena.len() + other.arena.len() >= NONE as usize {
+        if self.nodes.len() + other.nodes.len() > NODES_MAX
+            || self.arena.len() + other.arena.len() >= NONE as usize
+        {
             return Err(TreeError::Full);
         }
         let mut pairs = vec![(at, other.root())];
@@ -47,7 +49,13 @@ impl Tree {
         Ok(())
     }
 
-    fn take(&mut self, into: NodeId, other: &Tree, child: NodeId, overwrite: bool) -> Result<NodeId, TreeError> {
+    fn take(
+        &mut self,
+        into: NodeId,
+        other: &Tree,
+        child: NodeId,
+        overwrite: bool,
+    ) -> Result<NodeId, TreeError> {
         let (name, meta) = (other.name(child), other.meta(child));
         let taken = self.lookup(into, name);
         match (taken, other.kind(child)) {
