@@ -1,1 +1,118 @@
-fn main() {}
+//! The broker's program: options in, exit code out.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use discmaster::broker::{self, Bus, Config, Limits};
+use tracing_subscriber::EnvFilter;
+
+/// The disc-mastering service: stages content and records optical discs for every user of the bus.
+#[derive(Debug, Parser)]
+#[command(name = "discmasterd", version)]
+struct Args {
+    /// The bus to serve: every user of the system bus, or one's own on a session bus.
+    #[arg(long, value_enum, default_value_t = BusName::System)]
+    bus: BusName,
+    /// The directory of virtual recorders' sockets.
+    #[arg(long, value_name = "DIR")]
+    r#virtual: Option<PathBuf>,
+    /// Serve virtual recorders alone.
+    #[arg(long)]
+    no_udev: bool,
+    /// The directory of the helper programs; they are looked for beside this one first.
+    #[arg(long, value_name = "DIR")]
+    helpers: Option<PathBuf>,
+    /// The directory under which each user's staged copies lie.
+    #[arg(long, value_name = "DIR")]
+    stash: Option<PathBuf>,
+    /// Bytes that the staged copies of one session may take.
+    #[arg(long, value_name = "BYTES", default_value_t = 128 << 30)]
+    quota: u64,
+    /// Seconds after which a detached session without a call is closed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    idle_time: u64,
+    /// Seconds for which an ended job can be looked at.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    job_retention: u64,
+    /// Bytes of the ring between stager and worker, for each burn.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    ring: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BusName {
+    System,
+    Session,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let served = args.into_config().and_then(|config| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(broker::run(config))
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Args {
+    fn into_config(self) -> anyhow::Result<Config> {
+        let places = match self.bus {
+            BusName::System => Places::of_the_system(),
+            BusName::Session => Places::of_the_user(self.r#virtual.is_none(), self.stash.is_none())?,
+        };
+        Ok(Config {
+            bus: match self.bus {
+                BusName::System => Bus::System,
+                BusName::Session => Bus::Session,
+            },
+            virtual_dir: self.r#virtual.unwrap_or(places.recorders),
+            udev: !self.no_udev,
+            helpers: self.helpers,
+            stash: self.stash.unwrap_or(places.stash),
+            quota: self.quota,
+            idle_time: Duration::from_secs(self.idle_time),
+            job_retention: Duration::from_secs(self.job_retention),
+            ring: self.ring,
+            limits: Limits::default(),
+        })
+    }
+}
+
+/// Where things lie unless the command line says otherwise.
+struct Places {
+    recorders: PathBuf,
+    stash: PathBuf,
+}
+
+impl Places {
+    fn of_the_system() -> Self {
+        Self {
+            recorders: PathBuf::from("/run/discmaster/recorders"),
+            stash: PathBuf::from("/var/cache/discmaster/stash"),
+        }
+    }
+
+    /// What is not needed is not asked for: `XDG_RUNTIME_DIR` may be missing then.
+    fn of_the_user(recorders: bool, stash: bool) -> anyhow::Result<Self> {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let runtime = variable("XDG_RUNTIME_DIR");
+        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+        anyhow::ensure!(!recorders || runtime.is_some(), "XDG_RUNTIME_DIR is not set; use --virtual");
+        anyhow::ensure!(!stash || cache.is_some(), "neither XDG_CACHE_HOME nor HOME is set; use --stash");
+        Ok(Self {
+            recorders: runtime.unwrap_or_default().join("discmaster/recorders"),
+            stash: cache.unwrap_or_default().join("discmaster/stash"),
+        })
+    }
+}

@@ -1,1 +1,38 @@
-//! (room under construction)
+//! The broker: the service's face on the bus, its sessions and locks, its jobs and its helpers. It opens no device
+//! and reads no user's file.
+//!
+//! [`run`] puts it together. [`service`] holds the state, which every object of [`objects`] reads; [`tree`] alone
+//! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`],
+//! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
+//! [`pace`]. Helpers are started by [`launcher`] and spoken to through [`worker_link`] and [`stager_link`].
+
+pub mod authority;
+pub mod recorders;
+
+mod clock;
+mod config;
+mod error;
+mod events;
+mod face;
+mod inspect;
+mod jobs;
+mod launcher;
+mod lifecycle;
+mod locks;
+mod objects;
+mod options;
+mod pace;
+mod record;
+mod recorder;
+mod run;
+mod select;
+mod service;
+mod session;
+mod stager_link;
+mod staging;
+mod tree;
+mod verbs;
+mod worker_link;
+
+pub use config::{Bus, Config, Limits};
+pub use run::run;

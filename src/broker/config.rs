@@ -1,0 +1,68 @@
+//! What the command line settles before the broker starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that is configurable about a broker.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The bus to serve.
+    pub bus: Bus,
+    /// The directory in which virtual recorders put their sockets.
+    pub virtual_dir: PathBuf,
+    /// Whether recorders of the kernel are looked for as well.
+    pub udev: bool,
+    /// The directory of the helper programs; `None` looks beside this program, then in `/usr/libexec/discmaster`.
+    pub helpers: Option<PathBuf>,
+    /// The directory under which each user's stash lies.
+    pub stash: PathBuf,
+    /// Bytes that one session's stash may take.
+    pub quota: u64,
+    /// How long a detached session lives without a call.
+    pub idle_time: Duration,
+    /// How long a job can be looked at after its end.
+    pub job_retention: Duration,
+    /// Bytes of the ring between stager and worker.
+    pub ring: usize,
+    /// Caps on what clients may create.
+    pub limits: Limits,
+}
+
+/// Which bus is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bus {
+    /// Every user of the machine, as polkit permits.
+    System,
+    /// The daemon's own user.
+    Session,
+}
+
+/// Caps on what clients may create.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sessions at once.
+    pub sessions: usize,
+    /// Sessions of one user at once.
+    pub sessions_per_user: usize,
+    /// Closed sessions that still answer `NotOpened`.
+    pub closed_sessions: usize,
+    /// Jobs, running and ended.
+    pub jobs: usize,
+    /// Jobs of one user, running and ended.
+    pub jobs_per_user: usize,
+    /// Entries of one session's image.
+    pub entries: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 64,
+            sessions_per_user: 16,
+            closed_sessions: 16,
+            jobs: 256,
+            jobs_per_user: 64,
+            entries: 4_000_000,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Looking at discs: after a recorder is plugged in, when its disc changes, and when a session selects it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, OwnedMutexGuard};
+
+use super::face::Object;
+use super::recorder::Activity;
+use super::service::Service;
+use super::worker_link::WorkerLink;
+use crate::api::{Device, Error, ErrorKind, Inspection, Result};
+
+/// A recorder that this task alone may speak to, through one worker after the other.
+pub struct Turn {
+    service: Service,
+    recorder: String,
+    device: Device,
+    activity: Activity,
+    gate: Option<OwnedMutexGuard<()>>,
+}
+
+impl Service {
+    /// Reserves a recorder for an activity. Its turn at the drive comes with [`Turn::worker`].
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`, `Busy`.
+    pub fn reserve(&self, recorder: &str, activity: Activity) -> Result<Turn> {
+        let device = {
+            let mut state = self.state();
+            let entry = state.recorder_mut(recorder)?;
+            let doing = match entry.activity {
+                // A look is over soon, and stands in nobody's way.
+                Activity::None | Activity::Looking => None,
+                Activity::Moving => Some("ejecting or loading a disc"),
+                Activity::Burning => Some("recording a disc"),
+                Activity::Erasing => Some("erasing a disc"),
+            };
+            if let Some(doing) = doing {
+                let message = format!("Recorder {recorder} is {doing}. Wait for its end.");
+                return Err(Error::new(ErrorKind::Busy, message));
+            }
+            entry.activity = activity;
+            entry.device.clone()
+        };
+        self.face().sync(Object::Recorder(recorder.to_owned()));
+        Ok(Turn { service: self.clone(), recorder: recorder.to_owned(), device, activity, gate: None })
+    }
+
+    /// Has a worker look at the disc now, and returns what it saw.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`, `Busy`, and what the worker says.
+    pub async fn inspect(&self, recorder: &str) -> Result<Inspection> {
+        let mut turn = self.reserve(recorder, Activity::Looking)?;
+        let seen = turn.worker().await.map(|(_, inspection)| inspection);
+        turn.saw(seen.as_ref().ok().cloned());
+        seen
+    }
+
+    /// Looks at a recorder's disc whenever that is called for, until the recorder is unplugged.
+    pub async fn keep_looking(self, recorder: String, look: Arc<Notify>) {
+        loop {
+            look.notified().await;
+            if !self.may_look(&recorder, &look) {
+                continue;
+            }
+            match self.inspect(&recorder).await {
+                Ok(_) => {}
+                Err(error) if error.kind == ErrorKind::DeviceNotPresent => return,
+                Err(error) => tracing::warn!("recorder {recorder} could not be looked at: {error}"),
+            }
+        }
+    }
+
+    /// Has the disc looked at soon.
+    pub fn look(&self, recorder: &str) {
+        if let Ok(entry) = self.state().recorder(recorder) {
+            entry.look.notify_one();
+        }
+    }
+
+    /// Whether nobody speaks to the drive now; otherwise it is looked at when they have finished.
+    fn may_look(&self, recorder: &str, look: &Arc<Notify>) -> bool {
+        let mut state = self.state();
+        let Ok(entry) = state.recorder_mut(recorder) else { return true };
+        if !Arc::ptr_eq(&entry.look, look) {
+            return false;
+        }
+        let free = matches!(entry.activity, Activity::None | Activity::Looking);
+        entry.stale |= !free;
+        free
+    }
+}
+
+impl Turn {
+    /// Waits for the turn at the drive, and starts a worker there.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`, `HelperFailed`, or what the worker says of the drive.
+    pub async fn worker(&mut self) -> Result<(WorkerLink, Inspection)> {
+        if self.gate.is_none() {
+            let gate = Arc::clone(&self.service.state().recorder(&self.recorder)?.gate);
+            self.gate = Some(gate.lock_owned().await);
+        }
+        WorkerLink::open(self.service.launcher(), &self.recorder, &self.device).await
+    }
+
+    /// The recorder's id.
+    pub fn recorder(&self) -> &str {
+        &self.recorder
+    }
+
+    /// Takes in what a worker saw; `None` when nothing is known of the disc any more.
+    pub fn saw(&self, inspection: Option<Inspection>) {
+        if let Ok(entry) = self.service.state().recorder_mut(&self.recorder)
+            && entry.device == self.device
+        {
+            entry.inspection = inspection;
+        }
+        self.service.face().sync(Object::Recorder(self.recorder.clone()));
+        self.service.face().sync(Object::Medium(self.recorder.clone()));
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Ok(entry) = self.service.state().recorder_mut(&self.recorder)
+            && entry.activity == self.activity
+        {
+            entry.activity = Activity::None;
+            if std::mem::take(&mut entry.stale) {
+                entry.look.notify_one();
+            }
+        }
+        self.service.face().sync(Object::Recorder(self.recorder.clone()));
+    }
+}

@@ -1,0 +1,382 @@
+//! Jobs: what is under way, how far it is, and for a while how it ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use zbus::OwnedVariant;
+
+use super::clock;
+use super::config::Limits;
+use super::options::Dict;
+use super::pace::Pace;
+use crate::api::{self, AddSummary, Detail, Error, ErrorKind, Operation, Phase, Progress, Report};
+
+/// Every job that can be looked at.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    jobs: BTreeMap<u64, Job>,
+    last: u64,
+}
+
+/// One job.
+#[derive(Debug)]
+pub struct Job {
+    /// What it is about.
+    pub about: About,
+    /// When it was accepted.
+    pub started: SystemTime,
+    /// When it is expected to end, as far as anybody can tell.
+    pub expected_end: Option<SystemTime>,
+    /// How far it is.
+    pub progress: Progress,
+    /// How it ended.
+    pub outcome: Option<Arc<Outcome>>,
+    pace: Pace,
+    cancel: watch::Sender<bool>,
+    done: watch::Sender<Option<Arc<Outcome>>>,
+}
+
+/// What a job does, and for whom.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// What is done.
+    pub operation: Operation,
+    /// The session that it belongs to.
+    pub session: Option<u64>,
+    /// The recorder that it uses.
+    pub recorder: Option<String>,
+    /// The user who started it.
+    pub uid: u32,
+    /// The connection that its signals go to; `None` tells everybody, in words that name no file.
+    pub connection: Option<String>,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it brought, or why it failed.
+    pub result: api::Result<Yield>,
+}
+
+/// What a job that succeeded has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Yield {
+    /// An addition.
+    Added(AddSummary),
+    /// A burn or an erasure.
+    Disc(Report),
+}
+
+/// The two ends of a job that its task and its waiters hold.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// The job's number.
+    pub number: u64,
+    /// Becomes true when the job is asked to end.
+    pub cancel: watch::Receiver<bool>,
+    done: watch::Receiver<Option<Arc<Outcome>>>,
+}
+
+impl Jobs {
+    /// Enters a job. A cap that is reached pushes out the oldest ended job that counts towards it.
+    ///
+    /// # Errors
+    /// `LimitsExceeded` when every job that counts is still running.
+    pub fn enter(&mut self, about: About, limits: &Limits) -> api::Result<(Handle, Vec<u64>)> {
+        let uid = about.uid;
+        let mine = self.make_room(limits.jobs_per_user, |job| job.about.uid == uid)?;
+        let anybodys = self.make_room(limits.jobs, |_| true)?;
+        let pushed = mine.into_iter().chain(anybodys).collect();
+        self.last += 1;
+        let (cancel, cancelled) = watch::channel(false);
+        let (done, waiting) = watch::channel(None);
+        let job = Job {
+            about,
+            started: SystemTime::now(),
+            expected_end: None,
+            progress: Progress::begin(Phase::Queued),
+            outcome: None,
+            pace: Pace::default(),
+            cancel,
+            done,
+        };
+        self.jobs.insert(self.last, job);
+        Ok((Handle { number: self.last, cancel: cancelled, done: waiting }, pushed))
+    }
+
+    /// The job of this number.
+    pub fn get(&self, number: u64) -> Option<&Job> {
+        self.jobs.get(&number)
+    }
+
+    /// The job of this number, to be changed.
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut Job> {
+        self.jobs.get_mut(&number)
+    }
+
+    /// Forgets a job.
+    pub fn forget(&mut self, number: u64) {
+        self.jobs.remove(&number);
+    }
+
+    fn make_room(&mut self, cap: usize, counts: impl Fn(&Job) -> bool) -> api::Result<Option<u64>> {
+        let counted = || self.jobs.iter().filter(|(_, job)| counts(job));
+        if counted().count() < cap {
+            return Ok(None);
+        }
+        let ended = counted().find(|(_, job)| job.outcome.is_some()).map(|(number, _)| *number);
+        let number = ended.ok_or_else(|| {
+            let message = format!("{cap} jobs are running already. Wait until one of them has ended.");
+            Error::new(ErrorKind::LimitsExceeded, message)
+        })?;
+        self.jobs.remove(&number);
+        Ok(Some(number))
+    }
+}
+
+impl Job {
+    /// Takes in a report, and tells whether it is worth passing on.
+    pub fn report(&mut self, now: Instant, progress: Progress) -> bool {
+        self.progress = progress;
+        let told = self.pace.admits(now, &progress);
+        if told {
+            self.expected_end = remaining(&progress).map(|left| SystemTime::now() + left);
+        }
+        told
+    }
+
+    /// Ends the job.
+    pub fn end(&mut self, outcome: Outcome) -> Arc<Outcome> {
+        let outcome = Arc::new(outcome);
+        self.progress.phase = Phase::Finished;
+        self.progress.rate = 0;
+        self.progress.cancelable = false;
+        self.expected_end = None;
+        self.outcome = Some(Arc::clone(&outcome));
+        self.done.send_replace(Some(Arc::clone(&outcome)));
+        outcome
+    }
+
+    /// Asks the job to end. Asking again, or after the end, changes nothing.
+    pub fn cancel(&self) {
+        self.cancel.send_replace(true);
+    }
+
+    /// Whether a cancel would be honoured now.
+    pub const fn cancelable(&self) -> bool {
+        self.outcome.is_none() && self.progress.cancelable
+    }
+
+    /// How far the phase is, 0–1, if anybody knows.
+    pub fn fraction(&self) -> Option<f64> {
+        if let Some(outcome) = &self.outcome {
+            return outcome.result.is_ok().then_some(1.0);
+        }
+        let Progress { done, total, fraction, .. } = self.progress;
+        let counted = || (total > 0).then(|| ratio(done, total));
+        fraction
+            .or_else(counted)
+            .filter(|fraction| fraction.is_finite())
+            .map(|fraction| fraction.clamp(0.0, 1.0))
+    }
+
+    /// The property `Result`: empty while running, then `success` or the error's name.
+    pub fn result_name(&self) -> String {
+        match self.outcome.as_deref() {
+            None => String::new(),
+            Some(Outcome { result: Ok(_) }) => "success".to_owned(),
+            Some(Outcome { result: Err(error) }) => error.bus_name(),
+        }
+    }
+
+    /// When it is expected to end, µs since 1970; 0 when nobody knows.
+    pub fn expected_end_micros(&self) -> u64 {
+        self.expected_end.map_or(0, clock::micros)
+    }
+}
+
+impl Handle {
+    /// Waits for the job's end.
+    pub async fn finished(&mut self) -> Arc<Outcome> {
+        let lost = || {
+            let error = Error::new(ErrorKind::Generic, "The job was forgotten before it ended.");
+            Arc::new(Outcome { result: Err(error) })
+        };
+        match self.done.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or_else(lost),
+            Err(_) => lost(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Success, the error's name, a sentence, and the figures, as `Completed` and `GetResult` give them.
+    pub fn parts(&self) -> (bool, String, String, Dict) {
+        match &self.result {
+            Ok(brought) => (true, String::new(), String::new(), brought.figures()),
+            Err(error) => (false, error.bus_name(), error.message.clone(), error_figures(error)),
+        }
+    }
+
+    /// The same for everybody's ears: no sentence and no figure that could name a file.
+    pub fn public_parts(&self) -> (bool, String, String, Dict) {
+        let (success, name, _, mut figures) = self.parts();
+        figures.retain(|_, figure| !matches!(figure.value_signature().to_string().as_str(), "s" | "as"));
+        (success, name, self.public_message(), figures)
+    }
+
+    /// The error's name and a sentence for the one who asked.
+    pub fn name_and_message(&self, everybody: bool) -> (String, String) {
+        match &self.result {
+            Ok(_) => (String::new(), String::new()),
+            Err(error) if everybody => (error.bus_name(), self.public_message()),
+            Err(error) => (error.bus_name(), error.message.clone()),
+        }
+    }
+
+    fn public_message(&self) -> String {
+        match &self.result {
+            Ok(_) => String::new(),
+            Err(error) => {
+                let kind = error.kind.name();
+                format!("The job ended with {kind}. Its owner can read the whole account with Job.GetResult.")
+            }
+        }
+    }
+}
+
+impl Yield {
+    fn figures(&self) -> Dict {
+        match self {
+            Self::Added(summary) => added_figures(summary),
+            Self::Disc(report) => disc_figures(report),
+        }
+    }
+}
+
+fn added_figures(summary: &AddSummary) -> Dict {
+    dict([
+        ("files", summary.files.into()),
+        ("directories", summary.directories.into()),
+        ("symlinks", summary.symlinks.into()),
+        ("skipped", summary.skipped.into()),
+        ("bytes", summary.bytes.into()),
+        ("used-blocks", summary.used_blocks.into()),
+    ])
+}
+
+fn disc_figures(report: &Report) -> Dict {
+    let mut figures = dict([
+        ("start", report.start.into()),
+        ("blocks", report.blocks.into()),
+        ("simulated", report.simulated.into()),
+        ("speed", report.speed.into()),
+        ("write-time", report.write_time.into()),
+        ("ring-empty", report.ring_empty.into()),
+    ]);
+    if let Some(percent) = report.least_drive_buffer {
+        figures.insert("least-drive-buffer".to_owned(), percent.into());
+    }
+    if let Some(verify) = &report.verify {
+        figures.insert("verified-blocks".to_owned(), verify.blocks.into());
+        figures.insert("verified-full".to_owned(), verify.full.into());
+    }
+    if let Ok(notes) = zbus::Variant::from(report.notes.clone()).try_into_owned()
+        && !report.notes.is_empty()
+    {
+        figures.insert("notes".to_owned(), notes);
+    }
+    figures
+}
+
+fn error_figures(error: &Error) -> Dict {
+    error.details.iter().map(|(key, detail)| (key.clone(), figure(detail))).collect()
+}
+
+fn figure(detail: &Detail) -> OwnedVariant {
+    match detail {
+        Detail::Number(number) => (*number).into(),
+        Detail::Text(text) => zbus::Str::from(text.clone()).into(),
+    }
+}
+
+fn dict<const N: usize>(figures: [(&str, OwnedVariant); N]) -> Dict {
+    figures.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// How long the job still takes, judged by its present phase.
+fn remaining(progress: &Progress) -> Option<Duration> {
+    if let Some(seconds) = progress.expected_seconds {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let unit = if progress.phase == Phase::Staging { 1 } else { api::BLOCK as u64 };
+    let left = progress.total.checked_sub(progress.done)?.checked_mul(unit)?;
+    left.checked_div(progress.rate).map(Duration::from_secs)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a fraction for a progress bar")]
+fn ratio(done: u64, total: u64) -> f64 {
+    done as f64 / total as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(uid: u32) -> About {
+        About { operation: Operation::Add, session: Some(1), recorder: None, uid, connection: None }
+    }
+
+    fn failure(message: &str) -> Outcome {
+        let error =
+            Error::new(ErrorKind::FileChanged, message).with("path", "/home/me/secret").with("block", 7);
+        Outcome { result: Err(error) }
+    }
+
+    #[test]
+    fn a_full_table_forgets_ended_jobs_and_never_a_running_one() {
+        let mut jobs = Jobs::default();
+        let limits = Limits { jobs: 3, jobs_per_user: 2, ..Limits::default() };
+        let first = jobs.enter(about(1), &limits).unwrap().0.number;
+        jobs.enter(about(1), &limits).unwrap();
+        assert_eq!(jobs.enter(about(1), &limits).unwrap_err().kind, ErrorKind::LimitsExceeded);
+        jobs.get_mut(first).unwrap().end(failure("it changed"));
+        let (third, pushed) = jobs.enter(about(1), &limits).unwrap();
+        assert_eq!((pushed, third.number), (vec![first], 3));
+        jobs.enter(about(2), &limits).unwrap();
+        assert_eq!(jobs.enter(about(3), &limits).unwrap_err().kind, ErrorKind::LimitsExceeded);
+    }
+
+    #[tokio::test]
+    async fn a_waiter_gets_the_outcome_even_after_the_job_is_forgotten() {
+        let mut jobs = Jobs::default();
+        let (mut handle, _) = jobs.enter(about(1), &Limits::default()).unwrap();
+        jobs.get_mut(handle.number).unwrap().end(failure("it changed"));
+        jobs.forget(handle.number);
+        assert_eq!(*handle.finished().await, failure("it changed"));
+    }
+
+    #[test]
+    fn what_everybody_hears_names_no_file() {
+        let outcome = failure("The file /home/me/secret changed.");
+        let (success, name, message, figures) = outcome.public_parts();
+        assert_eq!((success, name.as_str()), (false, "org.discmaster1.Error.FileChanged"));
+        assert!(!message.contains("secret"));
+        assert_eq!(figures.keys().collect::<Vec<_>>(), ["block"]);
+        assert_eq!(outcome.parts().2, "The file /home/me/secret changed.");
+    }
+
+    #[test]
+    fn the_end_is_expected_by_the_rate_or_by_the_drives_own_word() {
+        let mut progress =
+            Progress { done: 100, total: 1100, rate: 204_800, ..Progress::begin(Phase::Writing) };
+        assert_eq!(remaining(&progress), Some(Duration::from_secs(10)));
+        progress.rate = 0;
+        assert_eq!(remaining(&progress), None);
+        progress.expected_seconds = Some(33);
+        assert_eq!(remaining(&progress), Some(Duration::from_secs(33)));
+    }
+}

@@ -1,0 +1,335 @@
+//! `SetActiveDiscRecorder` and `RecordDisc`: from a staged image to a disc.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::authority::Caller;
+use super::events::{BurnEvents, Event};
+use super::face::Object;
+use super::inspect::Turn;
+use super::jobs::{About, Handle, Outcome, Yield};
+use super::lifecycle::recorder_id;
+use super::recorder;
+use super::select;
+use super::service::{Service, asker};
+use super::session::{Activity, Selection};
+use super::stager_link::{Request, StagerLink};
+use super::staging::out_of_turn;
+use super::worker_link::{Ended, WorkerLink};
+use crate::api::{
+    Detail, Error, ErrorKind, Inspection, Medium, Multisession, Operation, Phase, Progress, RecordOptions,
+    Report, Result, names,
+};
+use crate::wire::broker_stager::{Answer, Ask};
+use crate::wire::broker_worker::{Expected, RecordOrder, ToWorker};
+use crate::wire::ring;
+
+/// How long a stager has for its account of a burn that the worker has given up because of it.
+const LAST_WORD: Duration = Duration::from_secs(10);
+
+/// A burn, from the moment that it is accepted.
+struct Burn {
+    service: Service,
+    session: u64,
+    handle: Handle,
+    selection: Selection,
+    options: RecordOptions,
+    events: BurnEvents,
+}
+
+impl Service {
+    /// `SetActiveDiscRecorder`: looks at the disc, and selects the recorder if the image can go there.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `Busy`, `DeviceNotPresent`, `DeviceNotAccessible`, what [`select::check`]
+    /// says of the disc, and what the worker says of the drive.
+    pub async fn select_recorder(
+        &self,
+        caller: &Caller,
+        session: u64,
+        path: &str,
+        multisession: Multisession,
+    ) -> Result<()> {
+        let id = recorder_id(path)?;
+        let (_occupied, scope) = self.occupy(session, "SetActiveDiscRecorder", |session| {
+            session.active_format()?;
+            session.check_idle()?;
+            Ok(session.scope.clone())
+        })?;
+        let details = self.state().recorder(&id)?.details(&id);
+        if !scope.covers(&id) {
+            let message = format!("The session does not hold recorder {id}. Open one that does.");
+            return Err(Error::new(ErrorKind::DeviceNotAccessible, message));
+        }
+        // A lock on every recorder covers those plugged in since; they are asked for when they are chosen.
+        self.authorize(caller, names::ACTION_OPEN, &details).await?;
+        let seen = self.inspect(&id).await?;
+        select::check(&id, seen.medium.as_ref(), multisession)?;
+        let Some(medium) = seen.medium else { return Err(select::no_medium(&id)) };
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let session = state.session_mut(session)?;
+        session.selection = Some(Selection { recorder: id.clone(), medium, lost: false });
+        state.recorder_mut(&id)?.settings.write_speed = None;
+        Ok(())
+    }
+
+    /// `RecordDisc`: starts a job that records the staged image.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `NoActiveRecorder`, `DeviceNotPresent`, `Busy`, `InvalidImage`,
+    /// `DeviceNotAccessible`, `MediumNotPresent`, `WrongDisc`, `LimitsExceeded`.
+    pub fn record(&self, caller: &Caller, number: u64, mut options: RecordOptions) -> Result<Handle> {
+        let (selection, about) = {
+            let state = self.state();
+            let session = state.session(number)?;
+            let selection = session.check_record()?.clone();
+            let id = &selection.recorder;
+            let present = state.recorder(id)?;
+            state.locks.check_not_exclusive(id, &[asker(caller), session.asker(&caller.sender)])?;
+            if let Some(seen) = &present.inspection {
+                check_same(id, &selection.medium, seen.medium.as_ref())?;
+            }
+            options.speed = options.speed.or(present.settings.write_speed);
+            let about = About {
+                operation: Operation::Record,
+                session: Some(number),
+                recorder: Some(id.clone()),
+                uid: session.owner.uid,
+                connection: session.owner.connection.clone(),
+            };
+            (selection, about)
+        };
+        let turn = self.reserve(&selection.recorder, recorder::Activity::Burning)?;
+        let handle = {
+            let mut guard = self.state();
+            let state = &mut *guard;
+            // Somebody may have been quicker since the look above.
+            state.session(number)?.check_record()?;
+            let handle = self.enter_job(state, about)?;
+            state.session_mut(number)?.activity = Some(Activity::Burning(handle.number));
+            handle
+        };
+        self.face().sync(Object::Session(number));
+        let service = self.clone();
+        let burn = Burn {
+            service,
+            session: number,
+            handle: handle.clone(),
+            selection,
+            options,
+            events: BurnEvents::default(),
+        };
+        tokio::spawn(burn.run(turn));
+        Ok(handle)
+    }
+
+    /// A session whose disc is finished: free again or, when it waits to be closed, closed.
+    pub fn release_session(&self, number: u64, job: u64) {
+        let leaving = match self.state().sessions.get_mut(&number) {
+            Some(session) if session.activity == Some(Activity::Burning(job)) => {
+                session.activity = None;
+                session.touched = tokio::time::Instant::now();
+                session.leaving
+            }
+            _ => false,
+        };
+        self.face().sync(Object::Session(number));
+        if leaving {
+            self.close(number, false);
+        }
+    }
+}
+
+impl Burn {
+    async fn run(mut self, mut turn: Turn) {
+        let result = self.burn(&mut turn).await;
+        if result.is_ok() {
+            for event in self.events.succeed() {
+                self.service.tell(self.session, event);
+            }
+        }
+        drop(turn);
+        let everybody = match self.service.state().sessions.get(&self.session) {
+            Some(session) => session.owner.connection.is_none(),
+            None => true,
+        };
+        let outcome = Outcome { result: result.map(Yield::Disc) };
+        let (error, message) = outcome.name_and_message(everybody);
+        self.service.end_job(self.handle.number, outcome);
+        self.service.tell(self.session, Event::BurnComplete(error, message));
+        self.service.release_session(self.session, self.handle.number);
+    }
+
+    async fn burn(&mut self, turn: &mut Turn) -> Result<Report> {
+        self.service.report(self.handle.number, Progress::begin(Phase::Preparing));
+        let start = self.selection.medium.next_writable.unwrap_or(0);
+        let stager = self.service.stager(self.session).await?;
+        let plan = stager.begin(Ask::Plan { start }, &[]).await?;
+        let blocks = match stager.follow(plan, self.handle.cancel.clone(), |_| {}).await? {
+            Answer::Blocks(blocks) => blocks,
+            other => return Err(out_of_turn(&other)),
+        };
+        let (worker, seen) = turn.worker().await?;
+        self.check_disc(&seen, blocks)?;
+        let (request, sent) = self.order(&worker, &stager, start, blocks).await?;
+        let feed = Feed { stager, request };
+        let ended = match sent {
+            Ok(()) => self.follow(&worker).await,
+            Err(error) => Ended { result: Err(error), inspection: None },
+        };
+        drop(worker);
+        let unseen = ended.inspection.is_none();
+        turn.saw(ended.inspection);
+        if unseen {
+            self.service.look(turn.recorder());
+        }
+        match ended.result {
+            Ok(report) => Ok(report),
+            Err(error) => Err(feed.better_account(error).await),
+        }
+    }
+
+    /// Gives worker and stager an end of the ring each, and the word to start.
+    async fn order(
+        &self,
+        worker: &WorkerLink,
+        stager: &StagerLink,
+        start: u32,
+        blocks: u64,
+    ) -> Result<(Request, Result<()>)> {
+        let (producer, consumer) = ring::create(self.service.config().ring).map_err(|error| {
+            let message = format!("There is no memory for the ring: {error}. The disc was not touched.");
+            Error::new(ErrorKind::Generic, message)
+        })?;
+        let medium = &self.selection.medium;
+        let order = RecordOrder {
+            blocks,
+            start,
+            options: self.options,
+            expected: Expected {
+                profile: medium.profile,
+                next_writable: start,
+                free_blocks: medium.free_blocks,
+            },
+        };
+        // The stager first: whatever becomes of it, the worker sees it in the ring and closes the disc properly.
+        let request = stager.begin(Ask::Feed, &[producer.memory.as_fd(), producer.wake.as_fd()]).await?;
+        let lent = [consumer.memory.as_fd(), consumer.wake.as_fd()];
+        Ok((request, worker.send(&ToWorker::Record(order), &lent).await))
+    }
+
+    async fn follow(&mut self, worker: &WorkerLink) -> Ended {
+        let Self { service, session, handle, events, .. } = self;
+        let report = |progress| {
+            let due = service.report(handle.number, progress);
+            for event in events.report(&progress, due) {
+                service.tell(*session, event);
+            }
+        };
+        worker.follow(handle.cancel.clone(), report).await
+    }
+
+    fn check_disc(&self, seen: &Inspection, blocks: u64) -> Result<()> {
+        let id = &self.selection.recorder;
+        check_same(id, &self.selection.medium, seen.medium.as_ref())?;
+        let free = self.selection.medium.free_blocks;
+        if blocks <= free {
+            return Ok(());
+        }
+        let message = format!(
+            "The image takes {blocks} blocks and the disc in {id} has {free}. Nothing was written: take something \
+             out, or insert a larger disc and select the recorder again."
+        );
+        Err(Error::new(ErrorKind::DiscFull, message)
+            .with("needed-blocks", blocks)
+            .with("available-blocks", free))
+    }
+}
+
+/// The stager's side of a burn under way.
+struct Feed {
+    stager: Arc<StagerLink>,
+    request: Request,
+}
+
+impl Feed {
+    /// Why a burn failed: when the content failed, the stager knows better than the worker.
+    async fn better_account(mut self, of_worker: Error) -> Error {
+        let by_content = of_worker.details.get("source") == Some(&Detail::Text("ring".to_owned()));
+        if !by_content {
+            self.stager.cancel(self.request.id).await;
+        }
+        let word = tokio::time::timeout(LAST_WORD, self.request.answer()).await;
+        match word {
+            Ok(Err(of_stager)) if by_content => tell_disc(of_stager, &of_worker),
+            _ => of_worker,
+        }
+    }
+}
+
+/// The stager's error, with what the worker says of the disc.
+fn tell_disc(mut of_stager: Error, of_worker: &Error) -> Error {
+    of_stager.message = format!("{} {}", of_stager.message, of_worker.message);
+    for (key, detail) in of_worker.details.iter().filter(|(key, _)| key.as_str() != "source") {
+        of_stager.details.entry(key.clone()).or_insert_with(|| detail.clone());
+    }
+    of_stager
+}
+
+/// Refuses when the disc is not the one that was selected.
+fn check_same(recorder: &str, selected: &Medium, now: Option<&Medium>) -> Result<()> {
+    let Some(now) = now else { return Err(select::no_medium(recorder)) };
+    let identity = |medium: &Medium| {
+        (
+            medium.profile,
+            medium.status,
+            medium.next_writable,
+            medium.free_blocks,
+            medium.manufacturer_id.clone(),
+        )
+    };
+    if identity(selected) == identity(now) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::WrongDisc,
+        format!(
+            "The disc in {recorder} is not the one that was selected, or has changed since. Nothing was written: call \
+             SetActiveDiscRecorder again to plan for this disc."
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::select::tests::blank_cd;
+
+    fn kind(now: Option<&Medium>) -> Option<ErrorKind> {
+        check_same("sr0", &blank_cd(), now).err().map(|error| error.kind)
+    }
+
+    #[test]
+    fn a_burn_goes_to_the_disc_that_was_selected_and_to_no_other() {
+        assert_eq!(kind(Some(&blank_cd())), None);
+        assert_eq!(kind(None), Some(ErrorKind::MediumNotPresent));
+        assert_eq!(kind(Some(&Medium { free_blocks: 333_000, ..blank_cd() })), Some(ErrorKind::WrongDisc));
+        assert_eq!(kind(Some(&Medium { profile: 0x0a, ..blank_cd() })), Some(ErrorKind::WrongDisc));
+    }
+
+    #[test]
+    fn the_stagers_account_is_completed_by_what_the_worker_says_of_the_disc() {
+        let of_stager = Error::new(ErrorKind::FileChanged, "/a changed.").with("path", "/a");
+        let of_worker = Error::new(ErrorKind::HelperFailed, "The disc is unfinished.")
+            .with("source", "ring")
+            .with("block", 9);
+        let told = tell_disc(of_stager, &of_worker);
+        assert_eq!(
+            (told.kind, told.message.as_str()),
+            (ErrorKind::FileChanged, "/a changed. The disc is unfinished.")
+        );
+        assert_eq!(told.details.keys().collect::<Vec<_>>(), ["block", "path"]);
+    }
+}

@@ -1,0 +1,154 @@
+//! From a configuration to a service on the bus, and to its end.
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use zbus::fdo::ObjectManager;
+use zbus::{Connection, connection};
+
+use super::authority::{Authority, Callers, OwnUser, Polkit};
+use super::config::{Bus, Config};
+use super::face::Object;
+use super::launcher::ChildLauncher;
+use super::objects::DiscMasterObject;
+use super::recorder::Recorder;
+use super::recorders::{self, RecorderEvent, RecorderSeed, WatchConfig};
+use super::service::{Door, Service};
+use super::tree::Tree;
+use crate::api::names;
+
+/// Why the broker ends.
+#[derive(Debug)]
+enum End {
+    Asked,
+    BusGone,
+    RecordersGone,
+}
+
+/// Serves until SIGTERM or SIGINT, or until the bus goes away. Burns under way are left to their helpers.
+///
+/// # Errors
+/// When the bus cannot be reached or refuses the name, or when recorders cannot be watched.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let launcher = Box::new(ChildLauncher::new(config.helpers.as_deref()));
+    let service = Service::new(config.clone(), launcher);
+    let connection = connect(config.bus, &service).await.context("the bus cannot be reached")?;
+    let callers = Callers::new(&connection).await.context("the bus does not tell who leaves it")?;
+    let vanished = callers.vanished();
+    let authority = authority(config.bus, &connection, &callers).await.context("polkit cannot be asked")?;
+    service.open_door(Door { callers, authority });
+    tokio::spawn(Tree::new(connection.clone(), service.clone()).run());
+
+    let watch = WatchConfig { virtual_dir: Some(config.virtual_dir), udev: config.udev };
+    let mut events = recorders::watch(watch).await?;
+    // Those that are there already are on the bus before the name is, so that nobody sees a machine without recorders.
+    while let Ok(event) = events.try_recv() {
+        handle(&service, event);
+    }
+    service.face().settled().await;
+    let vanish = tokio::spawn(follow_clients(service.clone(), vanished));
+    connection.request_name(names::BUS_NAME).await.context("the bus does not give the name away")?;
+    tracing::info!("ready");
+    println!("discmasterd: ready");
+
+    let end = tokio::select! {
+        _ = terminate.recv() => End::Asked,
+        _ = interrupt.recv() => End::Asked,
+        () = connection.closed() => End::BusGone,
+        () = follow_recorders(&service, &mut events) => End::RecordersGone,
+    };
+    tracing::info!("leaving: {end:?}");
+    vanish.abort();
+    match end {
+        End::Asked => Ok(()),
+        End::BusGone => anyhow::bail!("the bus is gone"),
+        End::RecordersGone => anyhow::bail!("recorders are not watched any more"),
+    }
+}
+
+/// Connects, with the root object served before anything can be read: a call that comes early is not lost.
+async fn connect(bus: Bus, service: &Service) -> zbus::Result<Connection> {
+    let builder = match bus {
+        Bus::System => connection::Builder::system(),
+        Bus::Session => connection::Builder::session(),
+    };
+    let root = DiscMasterObject { service: service.clone() };
+    builder.serve_at(names::ROOT, root).serve_at(names::ROOT, ObjectManager).build().await
+}
+
+async fn authority(bus: Bus, connection: &Connection, callers: &Callers) -> zbus::Result<Box<dyn Authority>> {
+    Ok(match bus {
+        Bus::System => Box::new(Polkit::new(connection, callers).await?),
+        Bus::Session => Box::new(OwnUser::new()),
+    })
+}
+
+async fn follow_recorders(service: &Service, events: &mut mpsc::Receiver<RecorderEvent>) {
+    while let Some(event) = events.recv().await {
+        handle(service, event);
+    }
+}
+
+fn handle(service: &Service, event: RecorderEvent) {
+    match event {
+        RecorderEvent::Added(seed) => add(service, seed),
+        RecorderEvent::Removed(id) => remove(service, &id),
+        RecorderEvent::MediaChanged(id) => service.look(&id),
+        RecorderEvent::EjectRequested(id) => drop(tokio::spawn(service.clone().button_pressed(id))),
+    }
+}
+
+fn add(service: &Service, seed: RecorderSeed) {
+    let id = seed.id.clone();
+    tracing::info!("recorder {id} is there, at {}", seed.node);
+    let recorder = Recorder::new(seed);
+    let look = recorder.look.clone();
+    let known = service.state().recorders.insert(id.clone(), recorder).is_some();
+    if known {
+        tracing::warn!("recorder {id} was there already");
+    }
+    service.face().sync(Object::Recorder(id.clone()));
+    service.pnp_activity(&id);
+    look.notify_one();
+    tokio::spawn(service.clone().keep_looking(id, look));
+}
+
+fn remove(service: &Service, id: &str) {
+    tracing::info!("recorder {id} is gone");
+    {
+        let mut state = service.state();
+        if let Some(gone) = state.recorders.remove(id) {
+            // Whoever keeps looking at it notices that it is gone.
+            gone.look.notify_one();
+        }
+        let chosen = state.sessions.values_mut().filter_map(|session| session.selection.as_mut());
+        chosen.filter(|one| one.recorder == id).for_each(|one| one.lost = true);
+    }
+    service.face().sync(Object::Medium(id.to_owned()));
+    service.face().sync(Object::Recorder(id.to_owned()));
+    service.pnp_activity(id);
+}
+
+async fn follow_clients(service: Service, mut vanished: broadcast::Receiver<String>) {
+    loop {
+        match vanished.recv().await {
+            Ok(connection) => service.client_vanished(&connection),
+            Err(RecvError::Lagged(_)) => ask_for_all(&service).await,
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Too many clients left at once to be told of each: those who hold something are asked for by name.
+async fn ask_for_all(service: &Service) {
+    let Ok(door) = service.door() else { return };
+    let holders = service.state().connections();
+    for connection in holders {
+        if !door.callers.present(&connection).await {
+            service.client_vanished(&connection);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What every object of the bus stands on: the state, the way to the bus, and who may do what.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::time::Instant;
+use zbus::message::Header;
+
+use super::authority::{Authority, Caller, Callers, RecorderDetails};
+use super::config::Config;
+use super::face::{Face, Object};
+use super::jobs::{About, Handle, Jobs, Outcome};
+use super::launcher::Launcher;
+use super::locks::{Asker, LockTable, Scope};
+use super::recorder::Recorder;
+use super::select::no_recorder;
+use super::session::{Activity, Session};
+use crate::api::{self, Error, ErrorKind, Progress};
+
+/// The broker, shared by all of its objects and tasks. Clones are the same broker.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    state: Mutex<State>,
+    face: Face,
+    launcher: Box<dyn Launcher>,
+    door: OnceLock<Door>,
+}
+
+/// Who is let in.
+pub struct Door {
+    /// Who sent a message.
+    pub callers: Callers,
+    /// What they may do.
+    pub authority: Box<dyn Authority>,
+}
+
+/// Everything that the objects show. It is locked for moments only, and never across an await.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Sessions by number, and for a while closed ones.
+    pub sessions: BTreeMap<u64, Session>,
+    /// The number of the session opened last.
+    pub last_session: u64,
+    /// Recorders that are plugged in, by id.
+    pub recorders: BTreeMap<String, Recorder>,
+    /// Who holds which recorder.
+    pub locks: LockTable,
+    /// What is under way.
+    pub jobs: Jobs,
+}
+
+impl Service {
+    /// A broker without recorders, sessions or anybody at its door.
+    pub fn new(config: Config, launcher: Box<dyn Launcher>) -> Self {
+        let face = Face::default();
+        Self(Arc::new(Inner { config, state: Mutex::default(), face, launcher, door: OnceLock::new() }))
+    }
+
+    /// Opens the door. Called once, before the name is taken.
+    pub fn open_door(&self, door: Door) {
+        // A second door would be a mistake in `run`; the first one stays.
+        let _ = self.0.door.set(door);
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The way to the bus.
+    pub fn face(&self) -> &Face {
+        &self.0.face
+    }
+
+    /// How helpers are started.
+    pub fn launcher(&self) -> &dyn Launcher {
+        self.0.launcher.as_ref()
+    }
+
+    /// The state, for a moment.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The door.
+    ///
+    /// # Errors
+    /// `Generic` while the broker is starting.
+    pub fn door(&self) -> api::Result<&Door> {
+        self.0
+            .door
+            .get()
+            .ok_or_else(|| Error::new(ErrorKind::Generic, "The service is starting. Call again in a moment."))
+    }
+
+    /// Who sent this message.
+    ///
+    /// # Errors
+    /// When the bus does not know them any more.
+    pub async fn caller(&self, header: &Header<'_>) -> api::Result<Caller> {
+        self.door()?.callers.identify(header).await
+    }
+
+    /// Lets the caller do an action to a recorder, or refuses. No lock may be held, and what was checked before must
+    /// be checked again: the answer may take minutes.
+    ///
+    /// # Errors
+    /// The authority's refusal.
+    pub async fn authorize(
+        &self,
+        caller: &Caller,
+        action: &str,
+        details: &RecorderDetails,
+    ) -> api::Result<()> {
+        self.door()?.authority.authorize(caller, action, details).await
+    }
+
+    /// The caller of a method of a session, who must be its owner's user or root.
+    ///
+    /// # Errors
+    /// `NotAuthorized`; `NotOpened` for a session that is forgotten.
+    pub async fn visitor(&self, header: &Header<'_>, session: u64) -> api::Result<Caller> {
+        let caller = self.caller(header).await?;
+        let mut state = self.state();
+        let session = state.session_mut(session)?;
+        session.check_owner(&caller)?;
+        session.touched = Instant::now();
+        Ok(caller)
+    }
+
+    /// Takes in how far a job is; tells whether that is worth a signal.
+    pub fn report(&self, job: u64, progress: Progress) -> bool {
+        let told = match self.state().jobs.get_mut(job) {
+            Some(job) => job.report(Instant::now(), progress),
+            None => false,
+        };
+        if told {
+            self.face().sync(Object::Job(job));
+        }
+        told
+    }
+
+    /// Enters a job into the state that the caller of this has locked, and shows it.
+    ///
+    /// # Errors
+    /// `LimitsExceeded`.
+    pub fn enter_job(&self, state: &mut State, about: About) -> api::Result<Handle> {
+        let (handle, pushed) = state.jobs.enter(about, &self.config().limits)?;
+        for number in pushed.into_iter().chain([handle.number]) {
+            self.face().sync(Object::Job(number));
+        }
+        Ok(handle)
+    }
+
+    /// Ends a job, tells so, and forgets it after a while.
+    pub fn end_job(&self, number: u64, outcome: Outcome) -> Arc<Outcome> {
+        let (outcome, connection) = {
+            let mut state = self.state();
+            match state.jobs.get_mut(number) {
+                Some(job) => (job.end(outcome), job.about.connection.clone()),
+                None => (Arc::new(outcome), None),
+            }
+        };
+        if let Err(error) = &outcome.result {
+            tracing::info!("job {number} ended: {}", error.kind.name());
+        }
+        self.face().sync(Object::Job(number));
+        self.face().completed(number, connection, Arc::clone(&outcome));
+        let service = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(service.config().job_retention).await;
+            service.state().jobs.forget(number);
+            service.face().sync(Object::Job(number));
+        });
+        outcome
+    }
+
+    /// Shows what a lock of this scope changed on the recorders that it covers.
+    pub fn sync_recorders(&self, scope: &Scope) {
+        let covered: Vec<String> =
+            self.state().recorders.keys().filter(|id| scope.covers(id)).cloned().collect();
+        for id in covered {
+            self.face().sync(Object::Recorder(id));
+        }
+    }
+
+    /// Marks a session as occupied by a call, after `check` has allowed it.
+    ///
+    /// # Errors
+    /// What `check` says; `NotOpened`.
+    pub fn occupy<T>(
+        &self,
+        session: u64,
+        method: &'static str,
+        check: impl FnOnce(&Session) -> api::Result<T>,
+    ) -> api::Result<(Occupied, T)> {
+        let mut state = self.state();
+        let entry = state.session_mut(session)?;
+        let checked = check(entry)?;
+        entry.activity = Some(Activity::Calling(method));
+        Ok((Occupied { service: self.clone(), session }, checked))
+    }
+}
+
+impl State {
+    /// The session of this number.
+    ///
+    /// # Errors
+    /// `NotOpened` when it is closed and forgotten.
+    pub fn session(&self, number: u64) -> api::Result<&Session> {
+        self.sessions.get(&number).ok_or_else(forgotten)
+    }
+
+    /// The session of this number, to be changed.
+    ///
+    /// # Errors
+    /// As for [`State::session`].
+    pub fn session_mut(&mut self, number: u64) -> api::Result<&mut Session> {
+        self.sessions.get_mut(&number).ok_or_else(forgotten)
+    }
+
+    /// The recorder of this id.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`.
+    pub fn recorder(&self, id: &str) -> api::Result<&Recorder> {
+        self.recorders.get(id).ok_or_else(|| no_recorder(id))
+    }
+
+    /// The recorder of this id, to be changed.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`.
+    pub fn recorder_mut(&mut self, id: &str) -> api::Result<&mut Recorder> {
+        self.recorders.get_mut(id).ok_or_else(|| no_recorder(id))
+    }
+}
+
+impl State {
+    /// Every connection that something ends with.
+    pub fn connections(&self) -> Vec<String> {
+        let sessions = self.sessions.values().filter_map(|session| session.owner.connection.clone());
+        let mut all: Vec<String> = sessions.chain(self.locks.connections()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// A session occupied by a call that is over when this is dropped.
+pub struct Occupied {
+    service: Service,
+    session: u64,
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        let leaving = match self.service.state().sessions.get_mut(&self.session) {
+            Some(session) => {
+                session.activity = None;
+                session.touched = Instant::now();
+                session.leaving
+            }
+            None => false,
+        };
+        self.service.face().sync(Object::Session(self.session));
+        if leaving {
+            self.service.close(self.session, false);
+        }
+    }
+}
+
+/// A caller as one who asks for locks.
+pub fn asker(caller: &Caller) -> Asker<'_> {
+    Asker { uid: caller.uid, connection: &caller.sender }
+}
+
+/// The error for a session that is closed and not remembered.
+pub fn forgotten() -> Error {
+    Error::new(ErrorKind::NotOpened, "This session is closed. Call DiscMaster.Open for a new one.")
+}

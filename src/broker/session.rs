@@ -1,0 +1,354 @@
+//! A session's state: what is selected, staged and under way, and what that permits. No bus, no process, no clock.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::authority::Caller;
+use super::locks::{Asker, LockId, Scope};
+use super::stager_link::StagerLink;
+use crate::api::{Error, ErrorKind, JolietProperties, Medium, Result, names};
+
+/// A session, from `Open` to `Close` and a while beyond.
+#[derive(Debug)]
+pub struct Session {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Who to name to others.
+    pub client_name: String,
+    /// What it locks.
+    pub scope: Scope,
+    /// Its lock; `None` once it is closed.
+    pub lock: Option<LockId>,
+    /// The active format.
+    pub format: Option<Format>,
+    /// The active recorder.
+    pub selection: Option<Selection>,
+    /// Properties of the data format.
+    pub properties: JolietProperties,
+    /// Blocks that the staged image takes; 0 while it is empty.
+    pub used_blocks: u64,
+    /// Something has been staged.
+    pub staged: bool,
+    /// What is under way.
+    pub activity: Option<Activity>,
+    /// It is to close when the running job has ended.
+    pub leaving: bool,
+    /// The last call, for the idle time.
+    pub touched: Instant,
+    /// The process that holds the image; started when first needed.
+    pub stager: Option<Arc<StagerLink>>,
+}
+
+/// Whose a session is.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// Their primary group.
+    pub gid: u32,
+    /// Their supplementary groups.
+    pub groups: Vec<u32>,
+    /// The bus connection that the session ends with; `None` for a detached one.
+    pub connection: Option<String>,
+}
+
+/// The formats that can be staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// ISO 9660 with Joliet and Rock Ridge.
+    Joliet,
+}
+
+/// The active recorder and the disc that was in it when it was selected.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The recorder's id.
+    pub recorder: String,
+    /// The disc that the image is planned for.
+    pub medium: Medium,
+    /// The recorder was unplugged since.
+    pub lost: bool,
+}
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Staging, as this job.
+    Adding(u64),
+    /// Recording, as this job.
+    Burning(u64),
+    /// A call that is over in a moment.
+    Calling(&'static str),
+}
+
+impl Session {
+    /// Refuses unless the session is open.
+    ///
+    /// # Errors
+    /// `NotOpened`.
+    pub fn check_open(&self) -> Result<()> {
+        if self.is_closed() {
+            return Err(Error::new(
+                ErrorKind::NotOpened,
+                "This session is closed. Call DiscMaster.Open for a new one.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses unless the session is open and nothing is under way.
+    ///
+    /// # Errors
+    /// `NotOpened`, `Busy`.
+    pub fn check_idle(&self) -> Result<()> {
+        self.check_open()?;
+        let doing = match self.activity {
+            None => return Ok(()),
+            Some(Activity::Adding(job)) => format!("is staging files (job {job})"),
+            Some(Activity::Burning(job)) => format!("is recording a disc (job {job})"),
+            Some(Activity::Calling(method)) => format!("has not finished {method}"),
+        };
+        Err(Error::new(
+            ErrorKind::Busy,
+            format!("The session {doing}. Wait for its end, or cancel it, and call again."),
+        ))
+    }
+
+    /// The active format.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`.
+    pub fn active_format(&self) -> Result<Format> {
+        self.check_open()?;
+        self.format.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoActiveFormat,
+                "No format is selected. Call SetActiveDiscMasterFormat first, with “joliet” for a data disc.",
+            )
+        })
+    }
+
+    /// Refuses unless this format is the active one.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`.
+    pub fn check_format(&self, wanted: Format) -> Result<()> {
+        let active = self.active_format()?;
+        if active == wanted {
+            return Ok(());
+        }
+        let (active, wanted) = (active.name(), wanted.name());
+        Err(Error::new(
+            ErrorKind::WrongFormat,
+            format!("The active format is {active}. Call SetActiveDiscMasterFormat with “{wanted}” first."),
+        ))
+    }
+
+    /// The active recorder.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `NoActiveRecorder`, `DeviceNotPresent`.
+    pub fn active_recorder(&self) -> Result<&Selection> {
+        self.active_format()?;
+        let selection = self.selection.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoActiveRecorder,
+                "No recorder is selected. Insert a disc and call SetActiveDiscRecorder.",
+            )
+        })?;
+        if selection.lost {
+            return Err(Error::new(
+                ErrorKind::DeviceNotPresent,
+                format!(
+                    "Recorder {} was unplugged. The staged image is kept: select a recorder again.",
+                    selection.recorder
+                ),
+            ));
+        }
+        Ok(selection)
+    }
+
+    /// What `RecordDisc` needs of the session: the recorder to record in.
+    ///
+    /// # Errors
+    /// As for [`Session::active_recorder`] and [`Session::check_idle`]; `InvalidImage` when nothing is staged.
+    pub fn check_record(&self) -> Result<&Selection> {
+        let selection = self.active_recorder()?;
+        self.check_idle()?;
+        if !self.staged {
+            return Err(Error::new(
+                ErrorKind::InvalidImage,
+                "Nothing is staged. Add files with AddData or AddPath before RecordDisc.",
+            ));
+        }
+        Ok(selection)
+    }
+
+    /// Refuses everybody but the owner's user and root.
+    ///
+    /// # Errors
+    /// `NotAuthorized`.
+    pub fn check_owner(&self, caller: &Caller) -> Result<()> {
+        if caller.uid == 0 || caller.uid == self.owner.uid {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::NotAuthorized,
+            format!(
+                "The session belongs to {} (uid {}); only they and root may use it.",
+                self.client_name, self.owner.uid
+            ),
+        ))
+    }
+
+    /// The owner as one who asks for locks; a detached session is asked for by `connection`.
+    pub fn asker<'a>(&'a self, connection: &'a str) -> Asker<'a> {
+        Asker { uid: self.owner.uid, connection: self.owner.connection.as_deref().unwrap_or(connection) }
+    }
+
+    /// Forgets the staged image; the stager must forget it as well.
+    pub fn clear_image(&mut self) {
+        self.used_blocks = 0;
+        self.staged = false;
+    }
+
+    /// The job that is under way.
+    pub const fn job(&self) -> Option<u64> {
+        match self.activity {
+            Some(Activity::Adding(job) | Activity::Burning(job)) => Some(job),
+            Some(Activity::Calling(_)) | None => None,
+        }
+    }
+
+    /// The session is closed, and only remembered in order to say so.
+    pub const fn is_closed(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    /// The state's name on the bus.
+    pub const fn state_name(&self) -> &'static str {
+        if self.is_closed() {
+            return "closed";
+        }
+        match (self.activity, self.format, &self.selection) {
+            (Some(Activity::Burning(_)), ..) => "burning",
+            (Some(Activity::Adding(_)), ..) => "adding",
+            (_, None, _) => "open",
+            (_, Some(_), Some(selection)) if !selection.lost => "ready",
+            (_, Some(_), _) => "format",
+        }
+    }
+}
+
+impl Format {
+    /// Every format, in the order in which they are listed.
+    pub const ALL: &[Self] = &[Self::Joliet];
+
+    /// The format's identifier, which is also the last element of its object's path.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Joliet => names::JOLIET,
+        }
+    }
+
+    /// The format of this identifier.
+    ///
+    /// # Errors
+    /// `InvalidArgs`, listing those that exist.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|format| format.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|format| format.name()).collect();
+            let message = format!("There is no format “{name}”. There are: {}.", names.join(", "));
+            Error::new(ErrorKind::InvalidArgs, message)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::locks::{Grant, Holder, LockTable, Purpose};
+    use crate::broker::select::tests::blank_cd;
+
+    fn session() -> Session {
+        let owner = Owner { uid: 1000, gid: 1000, groups: vec![], connection: Some(":1.1".into()) };
+        let holder = Holder {
+            uid: 1000,
+            connection: owner.connection.clone(),
+            client_name: "test".into(),
+            since: std::time::UNIX_EPOCH,
+        };
+        let grant = Grant { scope: Scope::Whole, purpose: Purpose::Session, holder };
+        let lock = LockTable::default().acquire(grant, Asker { uid: 1000, connection: ":1.1" }).unwrap();
+        Session {
+            owner,
+            client_name: "test".into(),
+            scope: Scope::Whole,
+            lock: Some(lock),
+            format: None,
+            selection: None,
+            properties: JolietProperties::default(),
+            used_blocks: 0,
+            staged: false,
+            activity: None,
+            leaving: false,
+            touched: Instant::now(),
+            stager: None,
+        }
+    }
+
+    fn refusal(session: &Session) -> Option<ErrorKind> {
+        session.check_record().err().map(|error| error.kind)
+    }
+
+    #[test]
+    fn recording_asks_for_format_recorder_and_image_in_imapis_order() {
+        let mut session = session();
+        assert_eq!(refusal(&session), Some(ErrorKind::NoActiveFormat));
+        session.format = Some(Format::Joliet);
+        assert_eq!(refusal(&session), Some(ErrorKind::NoActiveRecorder));
+        session.selection = Some(Selection { recorder: "sr0".into(), medium: blank_cd(), lost: false });
+        assert_eq!(refusal(&session), Some(ErrorKind::InvalidImage));
+        session.staged = true;
+        assert_eq!(refusal(&session), None);
+        session.activity = Some(Activity::Adding(3));
+        assert_eq!(refusal(&session), Some(ErrorKind::Busy));
+        session.selection.as_mut().unwrap().lost = true;
+        assert_eq!(refusal(&session), Some(ErrorKind::DeviceNotPresent));
+        session.lock = None;
+        assert_eq!(refusal(&session), Some(ErrorKind::NotOpened));
+    }
+
+    #[test]
+    fn the_state_is_named_after_what_comes_next() {
+        let mut session = session();
+        assert_eq!(session.state_name(), "open");
+        session.format = Some(Format::Joliet);
+        assert_eq!(session.state_name(), "format");
+        session.selection = Some(Selection { recorder: "sr0".into(), medium: blank_cd(), lost: false });
+        assert_eq!(session.state_name(), "ready");
+        session.activity = Some(Activity::Burning(1));
+        assert_eq!((session.state_name(), session.job()), ("burning", Some(1)));
+        session.lock = None;
+        assert_eq!(session.state_name(), "closed");
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused_with_those_that_exist() {
+        let error = Format::from_name("redbook").unwrap_err();
+        assert_eq!(error.message, "There is no format “redbook”. There are: joliet.");
+    }
+
+    #[test]
+    fn only_the_owners_user_and_root_may_use_a_session() {
+        let session = session();
+        let allowed = |uid| {
+            let sender = ":1.9".to_owned();
+            let caller = Caller { sender, uid, gid: uid, groups: vec![], interactive: false };
+            session.check_owner(&caller).map_err(|error| error.kind)
+        };
+        assert_eq!((allowed(1000), allowed(0)), (Ok(()), Ok(())));
+        assert_eq!(allowed(1001), Err(ErrorKind::NotAuthorized));
+    }
+}

@@ -1,0 +1,215 @@
+//! The broker's end of a stager: numbered requests, each with its answer.
+
+use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::launcher::{Helper, Launcher};
+use crate::api::{Error, ErrorKind, Progress, Result};
+use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
+use crate::wire::{AsyncChannel, Channel, ChannelError};
+
+/// Requests that may be under way at once.
+const MOST_REQUESTS: usize = 8;
+
+/// A stager that has become its session's owner. It leaves when this is dropped, unless it feeds a burn.
+#[derive(Debug)]
+pub struct StagerLink {
+    shared: Arc<Shared>,
+    next: AtomicU32,
+    reader: JoinHandle<()>,
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct Request {
+    /// Its number, for [`StagerLink::cancel`].
+    pub id: u32,
+    progress: watch::Receiver<Option<Progress>>,
+    answer: oneshot::Receiver<Result<Answer>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    channel: AsyncChannel<FromStager, ToStager>,
+    pending: Mutex<HashMap<u32, Pending>>,
+    gone: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    progress: watch::Sender<Option<Progress>>,
+    answer: oneshot::Sender<Result<Answer>>,
+}
+
+impl StagerLink {
+    /// Starts a stager and has it become the owner.
+    ///
+    /// # Errors
+    /// What the stager says, or `HelperFailed`.
+    pub async fn open(launcher: &dyn Launcher, session: u64, begin: Begin) -> Result<Self> {
+        let socket = launcher.start(Helper::Stager { session }).await.map_err(|error| {
+            Error::new(
+                ErrorKind::HelperFailed,
+                format!(
+                    "The stager for session {session} could not be started: {error}. Nothing was staged."
+                ),
+            )
+        })?;
+        let channel = Channel::new(socket).into_async().map_err(|error| lost(&error.into()))?;
+        let shared = Arc::new(Shared { channel, pending: Mutex::default(), gone: AtomicBool::new(false) });
+        let reader = tokio::spawn(Arc::clone(&shared).read());
+        let link = Self { shared, next: AtomicU32::new(1), reader };
+        link.ask(Ask::Begin(begin), &[]).await?;
+        Ok(link)
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// What the stager answers, or `HelperFailed` when it is gone.
+    pub async fn ask(&self, ask: Ask, fds: &[BorrowedFd<'_>]) -> Result<Answer> {
+        self.begin(ask, fds).await?.answer().await
+    }
+
+    /// Asks, for an answer that is waited for elsewhere.
+    ///
+    /// # Errors
+    /// `HelperFailed` when the stager is gone, `Busy` when too much is asked of it.
+    pub async fn begin(&self, ask: Ask, fds: &[BorrowedFd<'_>]) -> Result<Request> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (progress, watched) = watch::channel(None);
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut pending = self.shared.pending();
+            if pending.len() >= MOST_REQUESTS {
+                return Err(Error::new(ErrorKind::Busy, "The session has too many requests under way."));
+            }
+            pending.insert(id, Pending { progress, answer });
+        }
+        if self.is_gone() {
+            self.shared.fail_all(&ChannelError::Closed);
+        } else if let Err(error) = self.shared.channel.send(&ToStager { id, ask }, fds).await {
+            self.shared.pending().remove(&id);
+            return Err(lost(&error));
+        }
+        Ok(Request { id, progress: watched, answer: answered })
+    }
+
+    /// Follows a request to its end. Progress goes to `report`; a cancel is passed on once.
+    ///
+    /// # Errors
+    /// What the stager answers, or `HelperFailed` when it is gone.
+    pub async fn follow(
+        &self,
+        request: Request,
+        mut cancel: watch::Receiver<bool>,
+        mut report: impl FnMut(Progress),
+    ) -> Result<Answer> {
+        let Request { id, mut progress, mut answer } = request;
+        let mut cancelled = false;
+        let mut watched = true;
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer.unwrap_or_else(|_| Err(lost(&ChannelError::Closed))),
+                changed = progress.changed(), if watched => match changed {
+                    Ok(()) => {
+                        let now = *progress.borrow_and_update();
+                        if let Some(now) = now {
+                            report(now);
+                        }
+                    }
+                    Err(_) => watched = false,
+                },
+                asked = async { cancel.wait_for(|asked| *asked).await.is_ok() }, if !cancelled => {
+                    cancelled = true;
+                    if asked {
+                        self.cancel(id).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks a running request to end; its answer tells when it has.
+    pub async fn cancel(&self, id: u32) {
+        if let Err(error) = self.shared.channel.send(&ToStager { id, ask: Ask::Cancel }, &[]).await {
+            tracing::debug!("a cancel did not reach a stager: {error}");
+        }
+    }
+
+    /// The stager has died, and the image with it.
+    pub fn is_gone(&self) -> bool {
+        self.shared.gone.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for StagerLink {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Request {
+    /// Waits for the answer. May be called again when the wait was cut short.
+    ///
+    /// # Errors
+    /// What the stager answers, or `HelperFailed` when it is gone.
+    pub async fn answer(&mut self) -> Result<Answer> {
+        match (&mut self.answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(lost(&ChannelError::Closed)),
+        }
+    }
+}
+
+impl Shared {
+    async fn read(self: Arc<Self>) {
+        let error = loop {
+            match self.channel.receive().await {
+                Ok((message, _)) => self.take(message),
+                Err(error) => break error,
+            }
+        };
+        self.gone.store(true, Ordering::Release);
+        self.fail_all(&error);
+    }
+
+    fn take(&self, FromStager { id, tell }: FromStager) {
+        match tell {
+            Tell::Progress(progress) => {
+                if let Some(request) = self.pending().get(&id) {
+                    request.progress.send_replace(Some(progress));
+                }
+            }
+            Tell::Done(answer) => {
+                let request = self.pending().remove(&id);
+                // The asker may have lost interest; then there is nobody to tell.
+                request.map(|request| request.answer.send(answer));
+            }
+        }
+    }
+
+    fn fail_all(&self, error: &ChannelError) {
+        for (_, request) in self.pending().drain() {
+            let _ = request.answer.send(Err(lost(error)));
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<u32, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The error for a stager that died: its image died with it.
+fn lost(error: &ChannelError) -> Error {
+    Error::new(
+        ErrorKind::HelperFailed,
+        format!("The process that held the staged image is gone ({error}), and the image with it: add the files again."),
+    )
+    .with("source", "stager")
+}

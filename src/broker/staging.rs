@@ -1,0 +1,303 @@
+//! What goes into a session's image, and out of it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::events::AddEvents;
+use super::face::Object;
+use super::jobs::{About, Handle, Outcome, Yield};
+use super::service::{Service, forgotten};
+use super::session::{Activity, Format, Session};
+use super::stager_link::StagerLink;
+use crate::api::{AddOptions, Entry, Error, ErrorKind, JolietProperties, Operation, Phase, Progress, Result};
+use crate::wire::broker_stager::{Answer, Ask, Begin};
+
+/// What `AddData` and `AddPath` take in.
+#[derive(Debug)]
+pub enum Source {
+    /// A directory or file that the caller has opened.
+    Descriptor(OwnedFd),
+    /// An absolute path, resolved with the owner's rights.
+    Path(PathBuf),
+}
+
+impl Service {
+    /// `AddData` and `AddPath`: starts a job that takes files in.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`, `Busy`, `LimitsExceeded`.
+    pub fn add(&self, session: u64, source: Source, options: AddOptions) -> Result<Handle> {
+        let (handle, capacity) = {
+            let mut guard = self.state();
+            let state = &mut *guard;
+            let entry = state.session_mut(session)?;
+            entry.check_format(Format::Joliet)?;
+            entry.check_idle()?;
+            let about = About {
+                operation: Operation::Add,
+                session: Some(session),
+                recorder: None,
+                uid: entry.owner.uid,
+                connection: entry.owner.connection.clone(),
+            };
+            let capacity = entry.selection.as_ref().map(|selection| selection.medium.free_blocks);
+            let handle = self.enter_job(state, about)?;
+            state.session_mut(session)?.activity = Some(Activity::Adding(handle.number));
+            (handle, capacity)
+        };
+        self.face().sync(Object::Session(session));
+        tokio::spawn(self.clone().run_add(session, handle.clone(), source, options, capacity));
+        Ok(handle)
+    }
+
+    /// `Remove`: takes an entry, and what is below it, out of the image.
+    ///
+    /// # Errors
+    /// As for [`Service::add`], and what the stager says.
+    pub async fn remove(&self, session: u64, path: String) -> Result<()> {
+        let (_occupied, ()) = self.occupy(session, "Remove", idle_joliet)?;
+        let stager = self.stager(session).await?;
+        let blocks = blocks(stager.ask(Ask::Remove(path), &[]).await?)?;
+        let (left, _) = entries(stager.ask(Ask::List("/".to_owned()), &[]).await?)?;
+        if let Ok(session) = self.state().session_mut(session) {
+            session.used_blocks = blocks;
+            session.staged = !left.is_empty();
+        }
+        Ok(())
+    }
+
+    /// `List`: the entries of a directory of the image; the flag tells that there are more.
+    ///
+    /// # Errors
+    /// As for [`Service::add`], and what the stager says.
+    pub async fn list(&self, session: u64, path: String) -> Result<(Vec<Entry>, bool)> {
+        let (_occupied, ()) = self.occupy(session, "List", idle_joliet)?;
+        entries(self.stager(session).await?.ask(Ask::List(path), &[]).await?)
+    }
+
+    /// `ClearFormatContent`: empties the image and forgets the disc that it was planned for appending to.
+    ///
+    /// # Errors
+    /// `NotOpened`, `Busy`.
+    pub async fn clear(&self, session: u64) -> Result<()> {
+        let (_occupied, ()) = self.occupy(session, "ClearFormatContent", Session::check_idle)?;
+        self.clear_staged(session).await
+    }
+
+    /// `SetActiveDiscMasterFormat`: selects a format; what was staged is discarded.
+    ///
+    /// # Errors
+    /// `NotOpened`, `Busy`, `InvalidArgs`.
+    pub async fn set_format(&self, session: u64, name: &str) -> Result<Object> {
+        let (occupied, format) = self.occupy(session, "SetActiveDiscMasterFormat", |session| {
+            session.check_idle()?;
+            Format::from_name(name)
+        })?;
+        self.clear_staged(session).await?;
+        {
+            let mut guard = self.state();
+            let state = &mut *guard;
+            let recorders = &state.recorders;
+            // The recorder stays selected if it can record the format.
+            let eligible = |id: &str| recorders.get(id).is_some_and(|recorder| recorder.records_data());
+            let Some(session) = state.sessions.get_mut(&session) else { return Err(forgotten()) };
+            session.format = Some(format);
+            session.selection = session.selection.take().filter(|one| eligible(&one.recorder));
+        }
+        drop(occupied);
+        self.tell(session, super::events::Event::PnpActivity);
+        match format {
+            Format::Joliet => Ok(Object::Joliet(session)),
+        }
+    }
+
+    /// `SetJolietProperties`.
+    ///
+    /// # Errors
+    /// As for [`Service::add`], and what the stager says of the values.
+    pub async fn set_properties(&self, session: u64, properties: JolietProperties) -> Result<()> {
+        let (_occupied, ()) = self.occupy(session, "SetJolietProperties", idle_joliet)?;
+        // The stager is the judge of the values, so it is started if need be.
+        let stager = self.stager(session).await?;
+        let blocks = blocks(stager.ask(Ask::SetProperties(properties.clone()), &[]).await?)?;
+        if let Ok(session) = self.state().session_mut(session) {
+            session.properties = properties;
+            session.used_blocks = if session.staged { blocks } else { 0 };
+        }
+        Ok(())
+    }
+
+    /// The session's stager; started when there is none.
+    ///
+    /// # Errors
+    /// `HelperFailed` when it cannot be started, and once when it has died with the image.
+    pub async fn stager(&self, session: u64) -> Result<Arc<StagerLink>> {
+        let (present, owner, properties) = {
+            let mut state = self.state();
+            let entry = state.session_mut(session)?;
+            entry.check_open()?;
+            if entry.stager.as_ref().is_some_and(|stager| stager.is_gone()) {
+                entry.stager = None;
+                if entry.staged {
+                    entry.clear_image();
+                    return Err(Error::new(
+                        ErrorKind::HelperFailed,
+                        "The process that held the staged image has died, and the image with it: add the files again.",
+                    ));
+                }
+            }
+            (entry.stager.clone(), entry.owner.clone(), entry.properties.clone())
+        };
+        if let Some(stager) = present {
+            return Ok(stager);
+        }
+        let config = self.config();
+        let begin = Begin {
+            uid: owner.uid,
+            gid: owner.gid,
+            groups: owner.groups,
+            stash: own_stash(&config.stash, owner.uid, owner.gid)?,
+            quota: config.quota,
+            max_entries: config.limits.entries,
+        };
+        let stager = Arc::new(StagerLink::open(self.launcher(), session, begin).await?);
+        if properties != JolietProperties::default() {
+            stager.ask(Ask::SetProperties(properties), &[]).await?;
+        }
+        let mut state = self.state();
+        let entry = state.session_mut(session)?;
+        entry.check_open()?;
+        entry.stager = Some(Arc::clone(&stager));
+        Ok(stager)
+    }
+
+    async fn run_add(
+        self,
+        session: u64,
+        handle: Handle,
+        source: Source,
+        options: AddOptions,
+        capacity: Option<u64>,
+    ) {
+        let mut events = AddEvents::default();
+        let result = self.take_in(session, &handle, source, options, capacity, &mut events).await;
+        if let Ok(summary) = &result {
+            for event in events.succeed(summary.bytes) {
+                self.tell(session, event);
+            }
+        }
+        let leaving = match self.state().sessions.get_mut(&session) {
+            Some(entry) if entry.activity == Some(Activity::Adding(handle.number)) => {
+                entry.activity = None;
+                entry.touched = tokio::time::Instant::now();
+                if let Ok(summary) = &result {
+                    entry.used_blocks = summary.used_blocks;
+                    entry.staged |= summary.files + summary.directories + summary.symlinks > 0;
+                }
+                entry.leaving
+            }
+            _ => false,
+        };
+        self.end_job(handle.number, Outcome { result: result.map(Yield::Added) });
+        self.face().sync(Object::Session(session));
+        if leaving {
+            self.close(session, false);
+        }
+    }
+
+    async fn take_in(
+        &self,
+        session: u64,
+        handle: &Handle,
+        source: Source,
+        options: AddOptions,
+        capacity: Option<u64>,
+        events: &mut AddEvents,
+    ) -> Result<crate::api::AddSummary> {
+        self.report(handle.number, Progress::begin(Phase::Staging));
+        let stager = self.stager(session).await?;
+        let (path, descriptor) = match source {
+            Source::Path(path) => (Some(path), None),
+            Source::Descriptor(descriptor) => (None, Some(descriptor)),
+        };
+        let lent: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
+        let request = stager.begin(Ask::Add { path, options, capacity }, &lent).await?;
+        let report = |progress| {
+            let due = self.report(handle.number, progress);
+            for event in events.report(&progress, due) {
+                self.tell(session, event);
+            }
+        };
+        match stager.follow(request, handle.cancel.clone(), report).await? {
+            Answer::Added(summary) => Ok(summary),
+            other => Err(out_of_turn(&other)),
+        }
+    }
+
+    async fn clear_staged(&self, session: u64) -> Result<()> {
+        let stager = {
+            let mut state = self.state();
+            let entry = state.session_mut(session)?;
+            entry.clear_image();
+            entry.stager.clone().filter(|stager| !stager.is_gone())
+        };
+        let Some(stager) = stager else { return Ok(()) };
+        if let Err(error) = stager.ask(Ask::Clear, &[]).await {
+            // A stager that cannot clear is let go; the next one begins with nothing.
+            tracing::warn!("session {session}: the stager did not clear its image: {error}");
+            self.state().session_mut(session)?.stager = None;
+        }
+        Ok(())
+    }
+}
+
+fn idle_joliet(session: &Session) -> Result<()> {
+    session.check_format(Format::Joliet)?;
+    session.check_idle()
+}
+
+fn blocks(answer: Answer) -> Result<u64> {
+    match answer {
+        Answer::Blocks(blocks) => Ok(blocks),
+        other => Err(out_of_turn(&other)),
+    }
+}
+
+fn entries(answer: Answer) -> Result<(Vec<Entry>, bool)> {
+    match answer {
+        Answer::Entries(entries, cut) => Ok((entries, cut)),
+        other => Err(out_of_turn(&other)),
+    }
+}
+
+/// The error for an answer to another question.
+pub fn out_of_turn(answer: &Answer) -> Error {
+    let what = match answer {
+        Answer::Nothing => "nothing",
+        Answer::Added(_) => "an addition",
+        Answer::Entries(..) => "a list",
+        Answer::Blocks(_) => "a size",
+    };
+    Error::new(ErrorKind::HelperFailed, format!("The stager answered another question, with {what}."))
+}
+
+/// The user's own directory below the stash, made when absent.
+fn own_stash(stash: &Path, uid: u32, gid: u32) -> Result<PathBuf> {
+    let own = stash.join(uid.to_string());
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(stash).and_then(|()| {
+        match std::fs::DirBuilder::new().mode(0o700).create(&own) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) if nix::unistd::geteuid().is_root() => chown(&own, Some(uid), Some(gid)),
+            Ok(()) => Ok(()),
+        }
+    });
+    made.map(|()| own.clone()).map_err(|error| {
+        Error::new(
+            ErrorKind::FileAccess,
+            format!("The stash {} cannot be used: {error}. Nothing was staged.", own.display()),
+        )
+    })
+}

@@ -1,0 +1,223 @@
+//! What a recorder does by itself: eject, load, erase.
+
+use super::authority::Caller;
+use super::events::Event;
+use super::face::Object;
+use super::inspect::Turn;
+use super::jobs::{About, Handle, Outcome, Yield};
+use super::locks::{Grant, Holder, LockId, Purpose, Scope};
+use super::options::EraseOptions;
+use super::recorder::{Activity, Recorder};
+use super::select::no_medium;
+use super::service::{Service, State, asker};
+use super::session::{Activity as Occupation, Session};
+use crate::api::{
+    DiscStatus, Error, ErrorKind, MediaKind, Operation, Phase, Progress, Report, Result, names,
+};
+use crate::wire::broker_worker::ToWorker;
+
+/// A verb's own lock on a recorder, for as long as this lives.
+struct VerbLock {
+    service: Service,
+    lock: LockId,
+    recorder: String,
+}
+
+impl Service {
+    /// `Eject` and `Load`, whichever is asked of the worker.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`, `StashInUse`, `DeviceNotAccessible`, `Busy`, the authority's refusal, and what the drive
+    /// says.
+    pub async fn move_tray(&self, caller: &Caller, recorder: &str, ask: ToWorker) -> Result<()> {
+        let details = self.state().recorder(recorder)?.details(recorder);
+        self.authorize(caller, names::ACTION_EJECT, &details).await?;
+        let _lock = self.lock_for_verb(caller, recorder)?;
+        self.drive_tray(recorder, &ask).await
+    }
+
+    /// Somebody pressed the recorder's button: eject, unless the disc is in use.
+    pub async fn button_pressed(self, recorder: String) {
+        if self.state().locks.holder(&recorder).is_some() {
+            tracing::info!("recorder {recorder}: its button was pressed while it is held");
+            return;
+        }
+        if let Err(error) = self.drive_tray(&recorder, &ToWorker::Eject).await {
+            tracing::warn!("recorder {recorder} did not eject at the press of its button: {error}");
+        }
+    }
+
+    /// `Erase`: starts a job that blanks the disc.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`, `DeviceInvalidType`, `MediumNotPresent`, `MediumInvalidType`, `StashInUse`,
+    /// `DeviceNotAccessible`, `Busy`, `LimitsExceeded`, and the authority's refusal.
+    pub async fn erase(
+        &self,
+        caller: &Caller,
+        recorder: &str,
+        full: bool,
+        options: EraseOptions,
+    ) -> Result<Handle> {
+        let details = self.state().recorder(recorder)?.details(recorder);
+        self.authorize(caller, names::ACTION_ERASE, &details).await?;
+        check_erasable(recorder, self.state().recorder(recorder)?)?;
+        let lock = self.lock_for_verb(caller, recorder)?;
+        let turn = self.reserve(recorder, Activity::Erasing)?;
+        let (handle, session) = self.enter_erase(caller, recorder)?;
+        if let Some(session) = session {
+            self.face().sync(Object::Session(session));
+        }
+        tokio::spawn(self.clone().run_erase(handle.clone(), session, turn, lock, full, options.eject));
+        Ok(handle)
+    }
+
+    /// The job of an erasure, and the caller's session, which is occupied by it.
+    fn enter_erase(&self, caller: &Caller, recorder: &str) -> Result<(Handle, Option<u64>)> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let session = state.session_holding(recorder, caller);
+        let connection = match session {
+            Some(number) => {
+                let session = state.session(number)?;
+                session.check_idle()?;
+                session.owner.connection.clone()
+            }
+            None => Some(caller.sender.clone()),
+        };
+        let about = About {
+            operation: Operation::Erase,
+            session,
+            recorder: Some(recorder.to_owned()),
+            uid: caller.uid,
+            connection,
+        };
+        let handle = self.enter_job(state, about)?;
+        if let Some(number) = session {
+            // The session stays as long as its disc is being changed.
+            state.session_mut(number)?.activity = Some(Occupation::Burning(handle.number));
+        }
+        Ok((handle, session))
+    }
+
+    async fn run_erase(
+        self,
+        handle: Handle,
+        session: Option<u64>,
+        mut turn: Turn,
+        lock: Option<VerbLock>,
+        full: bool,
+        eject: bool,
+    ) {
+        let number = handle.number;
+        let result = self.blank(&handle, &mut turn, full, eject).await;
+        let everybody = session.is_some_and(|session| {
+            self.state().sessions.get(&session).is_some_and(|session| session.owner.connection.is_none())
+        });
+        let outcome = Outcome { result: result.map(Yield::Disc) };
+        let (error, message) = outcome.name_and_message(everybody);
+        drop(turn);
+        drop(lock);
+        self.end_job(number, outcome);
+        if let Some(session) = session {
+            self.tell(session, Event::EraseComplete(error, message));
+            self.release_session(session, number);
+        }
+    }
+
+    async fn blank(&self, handle: &Handle, turn: &mut Turn, full: bool, eject: bool) -> Result<Report> {
+        self.report(handle.number, Progress::begin(Phase::Preparing));
+        let (worker, _) = turn.worker().await?;
+        worker.send(&ToWorker::Erase { full, eject }, &[]).await?;
+        let report = |progress| {
+            self.report(handle.number, progress);
+        };
+        let ended = worker.follow(handle.cancel.clone(), report).await;
+        let unseen = ended.inspection.is_none();
+        turn.saw(ended.inspection);
+        if unseen {
+            self.look(turn.recorder());
+        }
+        ended.result
+    }
+
+    async fn drive_tray(&self, recorder: &str, ask: &ToWorker) -> Result<()> {
+        let mut turn = self.reserve(recorder, Activity::Moving)?;
+        let (worker, _) = turn.worker().await?;
+        worker.send(ask, &[]).await?;
+        let (_never, cancel) = tokio::sync::watch::channel(false);
+        let ended = worker.follow(cancel, |_| {}).await;
+        turn.saw(ended.inspection);
+        ended.result.map(drop)
+    }
+
+    /// A lock for the length of a verb, unless the caller holds the recorder already.
+    fn lock_for_verb(&self, caller: &Caller, recorder: &str) -> Result<Option<VerbLock>> {
+        let lock = {
+            let mut state = self.state();
+            let asker = asker(caller);
+            let holder = Holder {
+                uid: caller.uid,
+                connection: Some(caller.sender.clone()),
+                client_name: format!("connection {}", caller.sender),
+                since: std::time::SystemTime::now(),
+            };
+            let scope = Scope::One(recorder.to_owned());
+            let lock = state.locks.acquire(Grant { scope, purpose: Purpose::Verb, holder }, asker)?;
+            if state.locks.holds(recorder, asker) {
+                state.locks.release(lock);
+                return Ok(None);
+            }
+            lock
+        };
+        self.face().sync(Object::Recorder(recorder.to_owned()));
+        Ok(Some(VerbLock { service: self.clone(), lock, recorder: recorder.to_owned() }))
+    }
+}
+
+impl State {
+    /// The caller's open session that covers this recorder.
+    pub fn session_holding(&self, recorder: &str, caller: &Caller) -> Option<u64> {
+        let mine = |one: &Session| match &one.owner.connection {
+            Some(connection) => *connection == caller.sender,
+            None => one.owner.uid == caller.uid,
+        };
+        let covers = |one: &Session| !one.is_closed() && one.scope.covers(recorder);
+        self.sessions.iter().find(|(_, one)| covers(one) && mine(one)).map(|(number, _)| *number)
+    }
+}
+
+impl Drop for VerbLock {
+    fn drop(&mut self) {
+        self.service.state().locks.release(self.lock);
+        self.service.face().sync(Object::Recorder(self.recorder.clone()));
+    }
+}
+
+/// Refuses what is known not to be erasable; a recorder that was never looked at is left to the worker.
+fn check_erasable(id: &str, recorder: &Recorder) -> Result<()> {
+    if recorder.inspection.is_none() {
+        return Ok(());
+    }
+    let rewrites = [
+        MediaKind::CdRw,
+        MediaKind::DvdMinusRwSequential,
+        MediaKind::DvdMinusRwRestrictedOverwrite,
+        MediaKind::DvdPlusRw,
+        MediaKind::DvdRam,
+        MediaKind::BdRe,
+    ];
+    if !rewrites.iter().any(|kind| recorder.knows(*kind)) {
+        let message = format!("Recorder {id} cannot rewrite discs of any kind, so it cannot erase one.");
+        return Err(Error::new(ErrorKind::DeviceInvalidType, message));
+    }
+    let Some(medium) = recorder.medium() else { return Err(no_medium(id)) };
+    if !medium.rewritable && medium.status != DiscStatus::Other {
+        let kind = medium.kind().name();
+        let message = format!(
+            "The disc in {id} ({kind}) can be written once and not erased. Insert a rewritable disc."
+        );
+        return Err(Error::new(ErrorKind::MediumInvalidType, message));
+    }
+    Ok(())
+}
