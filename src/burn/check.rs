@@ -127,6 +127,7 @@ pub(super) struct Order {
     content: u32,
     blocks: u32,
     alignment: u32,
+    least: u32,
 }
 
 impl Order {
@@ -137,6 +138,7 @@ impl Order {
             content: self.content,
             blocks: self.blocks,
             alignment: self.alignment,
+            least: self.least,
         }
     }
 }
@@ -180,6 +182,7 @@ pub(super) fn record(
                 content: blocks,
                 blocks: padded,
                 alignment: recipe.alignment,
+                least: recipe.least,
             })
         }
         _ => Err(too_large),

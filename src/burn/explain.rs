@@ -32,7 +32,7 @@ impl fmt::Display for Act {
             Self::SetSpeed(None) => f.write_str("speed   fastest"),
             Self::SetSpeed(Some(speed)) => write!(f, "speed   {speed} kB/s"),
             Self::WriteParameters(parameters) => write!(f, "mode    {parameters}"),
-            Self::Write { from, content, blocks, alignment } => {
+            Self::Write { from, content, blocks, alignment, .. } => {
                 write!(f, "write   {from} + {blocks} by {alignment}")?;
                 match blocks.saturating_sub(*content) {
                     0 => Ok(()),

@@ -48,6 +48,8 @@ pub enum Act {
         blocks: u32,
         /// Every write but the last is a multiple of this; so is `blocks`.
         alignment: u32,
+        /// The shortest track that the medium takes, should writing end early.
+        least: u32,
     },
     /// Have the drive empty its buffer onto the disc.
     Flush,

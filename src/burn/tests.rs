@@ -229,7 +229,7 @@ fn holds(plan: &Plan, image: u64, simulate: bool) -> Result<(), TestCaseError> {
     let (mut written, mut dirty) = (0, false);
     for step in &plan.steps {
         match &step.act {
-            Act::Write { from, content, blocks, alignment } => {
+            Act::Write { from, content, blocks, alignment, .. } => {
                 prop_assert_eq!(u64::from(*from), next);
                 prop_assert_eq!(blocks % alignment, 0);
                 prop_assert!(content <= blocks);
