@@ -1,0 +1,233 @@
+//! What is refused before anything is written, and in which words.
+
+use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify};
+use crate::wire::broker_worker::Expected;
+
+use super::facts::Facts;
+use super::kind::{self, Recipe};
+use super::plan::{Act, Content};
+
+/// Why a disc is not recorded or erased. Nothing has been done to it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A pressed disc, or one that this drive cannot write.
+    #[error(
+        "The drive reports a read-only disc ({}): it is pressed, or was finalised. Insert a blank disc.", .0.name()
+    )]
+    ReadOnly(MediaKind),
+    /// A medium for which there is no recipe.
+    #[error(
+        "Recording on this disc ({}, profile {:04X}h) is not supported. Insert one of: {}.",
+        .0.name(), .1, kind::supported()
+    )]
+    UnknownMedium(MediaKind, u16),
+    /// A finalised disc.
+    #[error("The {} in the drive is closed: nothing can be added to it. {}.", .0.name(), what_instead(*.1))]
+    Closed(MediaKind, bool),
+    /// A disc with open room behind recorded sessions.
+    #[error(
+        "The {} in the drive holds data already, and adding a session to a disc is not supported: only blank discs \
+         are recorded. {}.", .0.name(), what_instead(*.1)
+    )]
+    NotBlank(MediaKind, bool),
+    /// A disc guarded against writing.
+    #[error("The {} in the drive is write protected. Remove the protection, or insert another disc.", .0.name())]
+    Protected(MediaKind),
+    /// The drive does not write this medium.
+    #[error("This drive does not record {} discs. Use another drive, or insert a disc that it can record.", .0.name())]
+    DriveCannotWrite(MediaKind),
+    /// The drive does not tell where to write.
+    #[error("The drive does not tell where the {} can be written: it may be damaged. Insert another disc.", .0.name())]
+    NoAddress(MediaKind),
+    /// A test write on a medium, or in a drive, that has none.
+    #[error("{} cannot be written in simulation by this drive. Record without `simulate`.", .0.name())]
+    NoTestWrite(MediaKind),
+    /// A test write leaves nothing to verify.
+    #[error("A simulated burn leaves nothing on the disc to verify: leave out `simulate` or `verify`.")]
+    VerifyOfNothing,
+    /// There is nothing to record.
+    #[error("The image is empty: add data before recording.")]
+    Empty,
+    /// The image was laid out for another address.
+    #[error(
+        "The image was laid out to begin at block {planned}, but this disc takes its next data at block {actual}."
+    )]
+    OtherStart {
+        /// Where the image begins.
+        planned: u32,
+        /// Where the disc begins.
+        actual: u32,
+    },
+    /// More than fits.
+    #[error(
+        "The image takes {needed} blocks of 2048 bytes, but the {} in the drive has room for {available}. \
+         Nothing was written. Remove some data, or insert a larger disc.", .kind.name()
+    )]
+    TooLarge {
+        /// The disc.
+        kind: MediaKind,
+        /// Blocks of the image, padding included.
+        needed: u64,
+        /// Blocks that fit.
+        available: u64,
+    },
+    /// A disc that cannot be erased.
+    #[error("A {} cannot be erased: insert a rewritable disc.", .0.name())]
+    NotErasable(MediaKind),
+    /// A rewritable disc for which no way of erasing is known here.
+    #[error("Erasing this disc ({}, profile {:04X}h) is not supported: insert a CD-RW.", .0.name(), .1)]
+    EraseUnknown(MediaKind, u16),
+    /// A drive that cannot erase.
+    #[error("This drive cannot erase {} discs. Use another drive.", .0.name())]
+    DriveCannotErase(MediaKind),
+}
+
+impl Refusal {
+    /// The refusal's name on the bus.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ReadOnly(_) | Self::Closed(..) | Self::NotBlank(..) | Self::Protected(_) => {
+                ErrorKind::CannotWriteToMedia
+            }
+            Self::UnknownMedium(..) | Self::NotErasable(_) | Self::EraseUnknown(..) => {
+                ErrorKind::MediumInvalidType
+            }
+            Self::DriveCannotWrite(_) | Self::DriveCannotErase(_) => ErrorKind::DeviceInvalidType,
+            Self::NoAddress(_) => ErrorKind::DiscInfo,
+            Self::NoTestWrite(_) => ErrorKind::NotSupported,
+            Self::VerifyOfNothing => ErrorKind::InvalidArgs,
+            Self::Empty => ErrorKind::InvalidImage,
+            Self::OtherStart { .. } => ErrorKind::WrongDisc,
+            Self::TooLarge { .. } => ErrorKind::DiscFull,
+        }
+    }
+}
+
+impl From<Refusal> for api::Error {
+    fn from(refusal: Refusal) -> Self {
+        let error = Self::new(refusal.kind(), refusal.to_string());
+        match refusal {
+            Refusal::TooLarge { needed, available, .. } => {
+                error.with("needed-blocks", needed).with("available-blocks", available)
+            }
+            _ => error,
+        }
+    }
+}
+
+/// A burn that has passed every check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    /// What the disc looked like.
+    pub expected: Expected,
+    /// A test write.
+    pub simulate: bool,
+    /// What becomes of the disc.
+    pub close: Close,
+    content: u32,
+    blocks: u32,
+    alignment: u32,
+    least: u32,
+}
+
+impl Order {
+    /// The step that writes the content and its padding.
+    pub const fn write(&self) -> Act {
+        Act::Write {
+            from: self.expected.next_writable,
+            content: self.content,
+            blocks: self.blocks,
+            alignment: self.alignment,
+            least: self.least,
+        }
+    }
+}
+
+/// Checks a burn: the disc first, then the drive, the wishes, and the size at last.
+pub(super) fn record(
+    facts: &Facts,
+    recipe: &Recipe,
+    content: Content,
+    wishes: &RecordOptions,
+) -> Result<Order, Refusal> {
+    let kind = recipe.kind;
+    let expected = disc(facts, kind)?;
+    if !facts.can_write {
+        return Err(Refusal::DriveCannotWrite(kind));
+    }
+    if wishes.simulate && !(recipe.test_write && facts.test_write) {
+        return Err(Refusal::NoTestWrite(kind));
+    }
+    if wishes.simulate && wishes.verify != Verify::None {
+        return Err(Refusal::VerifyOfNothing);
+    }
+    if content.blocks == 0 {
+        return Err(Refusal::Empty);
+    }
+    if content.start != expected.next_writable {
+        return Err(Refusal::OtherStart { planned: content.start, actual: expected.next_writable });
+    }
+    let alignment = u64::from(recipe.alignment.max(1));
+    let padded = content.blocks.max(u64::from(recipe.least)).checked_next_multiple_of(alignment);
+    let available = expected.free_blocks;
+    let too_large = Refusal::TooLarge { kind, needed: padded.unwrap_or(u64::MAX), available };
+    // Block addresses end at 31 bits on CD and 32 elsewhere: what lies behind is too large whatever the drive claims.
+    let last = padded.and_then(|padded| padded.checked_add(u64::from(content.start)));
+    match (u32::try_from(content.blocks), padded.map(u32::try_from), last) {
+        (Ok(blocks), Some(Ok(padded)), Some(last)) if u64::from(padded) <= available && last <= LAST => {
+            Ok(Order {
+                expected,
+                simulate: wishes.simulate,
+                close: wishes.close,
+                content: blocks,
+                blocks: padded,
+                alignment: recipe.alignment,
+                least: recipe.least,
+            })
+        }
+        _ => Err(too_large),
+    }
+}
+
+/// Checks whether the disc can be erased, by this drive.
+pub(super) fn erase(facts: &Facts) -> Result<(), Refusal> {
+    let kind = facts.kind();
+    match kind {
+        MediaKind::CdRw if !facts.can_blank => Err(Refusal::DriveCannotErase(kind)),
+        MediaKind::CdRw if facts.protected => Err(Refusal::Protected(kind)),
+        MediaKind::CdRw => Ok(()),
+        MediaKind::DvdRam
+        | MediaKind::DvdMinusRwRestrictedOverwrite
+        | MediaKind::DvdMinusRwSequential
+        | MediaKind::DvdPlusRw
+        | MediaKind::BdRe => Err(Refusal::EraseUnknown(kind, facts.profile)),
+        MediaKind::Other(profile) => Err(Refusal::EraseUnknown(kind, profile)),
+        MediaKind::CdRom
+        | MediaKind::CdR
+        | MediaKind::DvdRom
+        | MediaKind::DvdMinusR
+        | MediaKind::DvdMinusRDualLayer
+        | MediaKind::DvdPlusR
+        | MediaKind::DvdPlusRDualLayer
+        | MediaKind::BdRom
+        | MediaKind::BdR => Err(Refusal::NotErasable(kind)),
+    }
+}
+
+fn disc(facts: &Facts, kind: MediaKind) -> Result<Expected, Refusal> {
+    if facts.protected {
+        return Err(Refusal::Protected(kind));
+    }
+    match facts.status {
+        DiscStatus::Blank => {}
+        DiscStatus::Closed => return Err(Refusal::Closed(kind, facts.rewritable)),
+        DiscStatus::Appendable | DiscStatus::Other => return Err(Refusal::NotBlank(kind, facts.rewritable)),
+    }
+    facts.expected().ok_or(Refusal::NoAddress(kind))
+}
+
+const fn what_instead(rewritable: bool) -> &'static str {
+    if rewritable { "Erase it, or insert a blank disc" } else { "Insert a blank disc" }
+}
+
+const LAST: u64 = i32::MAX as u64;

@@ -1,0 +1,107 @@
+//! What a drive says of itself and of the disc in it, as far as a plan depends on it.
+
+use crate::api::{DiscStatus, MediaKind};
+use crate::wire::broker_worker::Expected;
+
+/// The state of the last session (READ DISC INFORMATION byte 2, MMC-6 6.21.3.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// Nothing in it.
+    Empty,
+    /// Begun, not closed.
+    Incomplete,
+    /// Begun and cut off, or reserved and not written.
+    Damaged,
+    /// Closed.
+    Complete,
+}
+
+/// The facts that decide how a disc is recorded. Blocks of 2048 bytes, speeds in kB/s of 1000.
+///
+/// They are filled from a drive's answers by the worker, and by hand in tests. Nothing in them is trusted further
+/// than the checks of a plan go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The current MMC profile (GET CONFIGURATION).
+    pub profile: u16,
+    /// Blank, appendable or closed.
+    pub status: DiscStatus,
+    /// The last session.
+    pub last_session: SessionState,
+    /// The disc can be blanked or overwritten.
+    pub rewritable: bool,
+    /// The disc is guarded against writing.
+    pub protected: bool,
+    /// The last track of the last session: on a blank DVD+R the open fragment, number 1.
+    pub last_track: u16,
+    /// Where the open track's next write goes, just as the drive says it; some say −150 on a blank CD.
+    pub next_writable: Option<i32>,
+    /// Free blocks of the open track (READ TRACK INFORMATION bytes 16–19).
+    pub free_blocks: u64,
+    /// The last address at which a lead-out can start (READ DISC INFORMATION bytes 20–23); CD only.
+    pub last_lead_out: Option<u32>,
+    /// The drive's feature for writing this medium is present and current.
+    pub can_write: bool,
+    /// The drive offers test writes on this medium.
+    pub test_write: bool,
+    /// The drive goes on by itself after its buffer ran empty.
+    pub underrun_free: bool,
+    /// The drive has the command BLANK for this medium.
+    pub can_blank: bool,
+    /// Speeds at which the drive writes this disc, fastest first; empty when it does not say.
+    pub write_speeds: Vec<u32>,
+}
+
+impl Facts {
+    /// The kind of the disc.
+    pub const fn kind(&self) -> MediaKind {
+        MediaKind::from_profile(self.profile)
+    }
+
+    /// The disc is a CD, with its run-out blocks and negative addresses.
+    pub const fn is_cd(&self) -> bool {
+        matches!(self.kind(), MediaKind::CdRom | MediaKind::CdR | MediaKind::CdRw)
+    }
+
+    /// Where the next write really goes; `None` on a disc that takes none.
+    ///
+    /// Some drives answer −150, the start of the pre-gap, for a blank CD: the first block of its track is 0.
+    pub fn start(&self) -> Option<u32> {
+        match self.next_writable? {
+            // The pre-gap of the first track is the drive's own business (MMC-6 4.2.3.4).
+            -150 if self.is_cd() && self.status == DiscStatus::Blank => Some(0),
+            address => u32::try_from(address).ok(),
+        }
+    }
+
+    /// Blocks of content that fit: the free blocks without what closing the track takes of them.
+    ///
+    /// A CD track written at once ends with two run-out blocks (MMC-6 4.2.3.5.2), and must end before the last place
+    /// at which the lead-out can start. Drives differ in whether their free blocks allow for either.
+    pub fn usable_blocks(&self) -> u64 {
+        let Some(start) = self.start() else { return 0 };
+        match (self.is_cd(), self.last_lead_out) {
+            (true, Some(end)) if end > start => {
+                self.free_blocks.min(u64::from(end - start).saturating_sub(RUN_OUT))
+            }
+            (true, _) => self.free_blocks.saturating_sub(RUN_OUT),
+            (false, _) => self.free_blocks,
+        }
+    }
+
+    /// What a plan for this disc expects to find again right before its first write.
+    pub fn expected(&self) -> Option<Expected> {
+        let next_writable = self.start()?;
+        Some(Expected { profile: self.profile, next_writable, free_blocks: self.usable_blocks() })
+    }
+
+    /// The offered speed that is fastest without exceeding the wish; the slowest when all exceed it; the wish itself
+    /// when the drive offers no list.
+    pub fn speed_for(&self, wish: u32) -> u32 {
+        let fitting = self.write_speeds.iter().copied().filter(|speed| *speed <= wish).max();
+        fitting.or_else(|| self.write_speeds.iter().copied().min()).unwrap_or(wish)
+    }
+}
+
+/// Run-out blocks at the end of a CD track written at once.
+const RUN_OUT: u64 = 2;

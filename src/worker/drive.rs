@@ -1,0 +1,247 @@
+//! A drive and whoever waits for it: commands sent with patience, by the one table of what a refusal means.
+
+use std::time::Duration;
+
+use crate::api::{Phase, Progress};
+use crate::mmc::cdb::{Cdb, RequestSense, StartStopUnit, TestUnitReady};
+use crate::mmc::opcode::Opcode;
+use crate::mmc::policy::{During, Verdict, judge};
+use crate::mmc::sense::Sense;
+use crate::mmc::transport::{self, Data, Outcome, Transport, TransportError};
+
+use super::error::Trouble;
+use super::host::{Host, Reporter};
+
+/// A drive, with the host of the operation that uses it.
+pub struct Drive<'a> {
+    transport: &'a mut dyn Transport,
+    pub(super) host: &'a mut dyn Host,
+    progress: Reporter,
+}
+
+impl std::fmt::Debug for Drive<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Drive").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Drive<'a> {
+    /// The drive at the end of a transport.
+    pub fn new(transport: &'a mut dyn Transport, host: &'a mut dyn Host) -> Self {
+        Self { transport, host, progress: Reporter::new() }
+    }
+
+    /// The device node or socket.
+    pub fn name(&self) -> &str {
+        self.transport.name()
+    }
+
+    /// Enters a phase of `total` blocks, 0 when that says nothing.
+    pub(super) fn begin(&mut self, phase: Phase, total: u64, cancelable: bool) {
+        self.progress.begin(self.host, phase, total, cancelable);
+    }
+
+    /// Enters a phase that cannot be cancelled and is expected to take so many seconds.
+    pub(super) fn begin_for(&mut self, phase: Phase, seconds: Option<u32>) {
+        self.progress.begin_for(self.host, phase, seconds);
+    }
+
+    /// Takes in new figures, and shows them when it is time to.
+    pub(super) fn update(&mut self, change: impl FnOnce(&mut Progress)) {
+        self.progress.update(self.host, change);
+    }
+
+    /// Sends a command without data, again as often as its refusals mean "later".
+    pub(super) fn tell<C: Cdb>(&mut self, cdb: &C, during: During, limit: Duration) -> Result<(), Trouble> {
+        self.attempt(C::OPCODE, during, limit, |drive| drive.once(cdb, Data::None, limit)).map(drop)
+    }
+
+    /// Sends a command with data, again as often as its refusals mean "later".
+    pub(super) fn give<C: Cdb>(&mut self, cdb: &C, data: &[u8], during: During) -> Result<(), Trouble> {
+        self.attempt(C::OPCODE, during, QUICK, |drive| drive.once(cdb, Data::ToDrive(data), QUICK)).map(drop)
+    }
+
+    /// Asks for data.
+    pub(super) fn ask<C: Cdb>(&mut self, cdb: &C, during: During) -> Result<Vec<u8>, Trouble> {
+        let mut answer = vec![0; cdb.transfer().bytes()];
+        let outcome = self.attempt(C::OPCODE, during, QUICK, |drive| {
+            drive.once(cdb, Data::FromDrive(&mut answer), QUICK)
+        })?;
+        answer.truncate(outcome.transferred);
+        Ok(answer)
+    }
+
+    /// Asks for data that a drive need not have: `None` when it refuses in whatever way.
+    pub(super) fn query<C: Cdb>(&mut self, cdb: &C) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.ask(cdb, During::Query) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Trouble::Refused { .. } | Trouble::NeverReady { .. }) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Sends a command once. The sense is the drive's refusal.
+    pub(super) fn once<C: Cdb>(
+        &mut self,
+        cdb: &C,
+        data: Data<'_>,
+        limit: Duration,
+    ) -> Result<Outcome, TransportError> {
+        transport::send(self.transport, cdb, data, limit)
+    }
+
+    /// Polls until the drive is ready, and shows the progress that it tells.
+    ///
+    /// # Errors
+    /// What the drive refuses for good while `during`, `NeverReady` after `limit`, `Cancelled` where that is allowed.
+    pub(super) fn settle(&mut self, during: During, limit: Duration) -> Result<(), Trouble> {
+        let mut patience = Patience::new(self.host.now(), limit, FIRST_POLL);
+        loop {
+            let outcome = self.once(&TestUnitReady::zeroed(), Data::None, QUICK);
+            let outcome = outcome.map_err(|source| Trouble::link(Opcode::TEST_UNIT_READY, source))?;
+            let Some(sense) = outcome.status.refusal() else { return Ok(()) };
+            match judge(sense, during) {
+                (Verdict::Proceed, _) => return Ok(()),
+                (Verdict::InProgress | Verdict::Retry | Verdict::DriveBufferFull, _) => {}
+                (Verdict::StartUnit, _) if patience.start_once() => self.spin_up()?,
+                (verdict, why) => {
+                    return Err(Trouble::refused(Opcode::TEST_UNIT_READY, sense, verdict, why));
+                }
+            }
+            self.show(sense)?;
+            self.wait(&mut patience)?;
+        }
+    }
+
+    /// Waits, when waiting is allowed to go on.
+    pub(super) fn wait(&mut self, patience: &mut Patience) -> Result<(), Trouble> {
+        self.check_cancel()?;
+        if patience.over(self.host.now()) {
+            return Err(Trouble::NeverReady { limit: patience.limit });
+        }
+        let pause = patience.step();
+        self.host.pause(pause);
+        self.check_cancel()
+    }
+
+    /// Fails when somebody cancels and the phase allows that.
+    pub(super) fn check_cancel(&mut self) -> Result<(), Trouble> {
+        if self.progress.cancelable() && self.host.cancelled() { Err(Trouble::Cancelled) } else { Ok(()) }
+    }
+
+    fn attempt(
+        &mut self,
+        command: Opcode,
+        during: During,
+        limit: Duration,
+        mut send: impl FnMut(&mut Self) -> Result<Outcome, TransportError>,
+    ) -> Result<Outcome, Trouble> {
+        let mut patience = Patience::new(self.host.now(), limit, FIRST_RETRY);
+        loop {
+            let outcome = send(self).map_err(|source| Trouble::link(command, source))?;
+            let Some(sense) = outcome.status.refusal() else { return Ok(outcome) };
+            match judge(sense, during) {
+                (Verdict::Proceed, why) => {
+                    tracing::debug!(%command, %sense, why, "the drive remarks");
+                    return Ok(outcome);
+                }
+                verdict => self.later(command, sense, verdict, &mut patience)?,
+            }
+        }
+    }
+
+    /// Waits until a refused command can be sent again, if it ever can.
+    pub(super) fn later(
+        &mut self,
+        command: Opcode,
+        sense: Sense,
+        (verdict, why): (Verdict, &'static str),
+        patience: &mut Patience,
+    ) -> Result<(), Trouble> {
+        match verdict {
+            // News is told once: the next try will do without a wait.
+            Verdict::Retry if sense.key == 6 && patience.news_once() => return Ok(()),
+            Verdict::Retry | Verdict::InProgress => self.show(sense)?,
+            Verdict::StartUnit if patience.start_once() => self.spin_up()?,
+            _ => return Err(Trouble::refused(command, sense, verdict, why)),
+        }
+        self.wait(patience).map_err(|trouble| match trouble {
+            // What the drive said last tells more than that the time is up.
+            Trouble::NeverReady { .. } => {
+                Trouble::refused(command, sense, Verdict::Fail, "it did not get ready in time")
+            }
+            other => other,
+        })
+    }
+
+    /// Shows the progress of a long operation. Some drives tell it in REQUEST SENSE alone.
+    fn show(&mut self, sense: Sense) -> Result<(), Trouble> {
+        let fraction = match sense.fraction() {
+            Some(fraction) => Some(fraction),
+            None if sense.key == 2 && sense.asc == 0x04 => self.request_sense()?,
+            None => None,
+        };
+        self.update(|progress| progress.fraction = fraction.or(progress.fraction));
+        Ok(())
+    }
+
+    fn request_sense(&mut self) -> Result<Option<f64>, Trouble> {
+        let mut answer = [0; Sense::FIXED_LEN];
+        let cdb = RequestSense::new(Sense::FIXED_LEN as u8);
+        let outcome = self.once(&cdb, Data::FromDrive(&mut answer), QUICK);
+        let outcome = outcome.map_err(|source| Trouble::link(Opcode::REQUEST_SENSE, source))?;
+        let sense = Sense::parse(answer.get(..outcome.transferred).unwrap_or_default());
+        Ok(sense.and_then(|sense| sense.fraction()))
+    }
+
+    fn spin_up(&mut self) -> Result<(), Trouble> {
+        let cdb = StartStopUnit::start(true);
+        self.once(&cdb, Data::None, QUICK).map(drop).map_err(|e| Trouble::link(Opcode::START_STOP_UNIT, e))
+    }
+}
+
+/// How long something is tried, and at what pace.
+#[derive(Debug)]
+pub(super) struct Patience {
+    end: Duration,
+    limit: Duration,
+    pause: Duration,
+    started: bool,
+    news: u8,
+}
+
+impl Patience {
+    pub const fn new(now: Duration, limit: Duration, first: Duration) -> Self {
+        Self { end: now.saturating_add(limit), limit, pause: first, started: false, news: 0 }
+    }
+
+    /// START UNIT is due, the first time.
+    const fn start_once(&mut self) -> bool {
+        !std::mem::replace(&mut self.started, true)
+    }
+
+    /// A drive may have several pieces of news in a row, but not without end.
+    const fn news_once(&mut self) -> bool {
+        self.news += 1;
+        self.news <= 8
+    }
+
+    /// The time is up.
+    pub const fn over(&self, now: Duration) -> bool {
+        now.as_nanos() >= self.end.as_nanos()
+    }
+
+    /// The next pause: each twice as long as the one before, up to half a second.
+    pub fn step(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LAST_POLL);
+        pause
+    }
+}
+
+/// Commands that are answered at once, or after a spin-up.
+pub(super) const QUICK: Duration = Duration::from_secs(30);
+/// Short operations end within the first polls; long ones are polled twice a second.
+const FIRST_POLL: Duration = Duration::from_millis(10);
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_POLL: Duration = Duration::from_millis(500);

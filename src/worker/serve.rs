@@ -1,0 +1,246 @@
+//! The worker's life: open one device, then do one thing at a time for the broker.
+
+use std::os::fd::OwnedFd;
+
+use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
+
+use crate::api::{self, Device, ErrorKind, Inspection, Report};
+use crate::mmc::transport::Traced;
+use crate::wire::broker_worker::{FromWorker, RecordOrder, ToWorker};
+use crate::wire::ring::{Consumer, RingEnd};
+use crate::wire::{Channel, ChannelError};
+
+use super::broker::Broker;
+use super::device::{self, AnyTransport};
+use super::drive::Drive;
+use super::{erase, inspect, record, tray};
+
+/// A worker's end of its channel.
+pub type WorkerEnd = Channel<ToWorker, FromWorker>;
+
+/// What a worker is doing when a request comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// No device is open yet.
+    Fresh,
+    /// The device is open.
+    Idle,
+    /// An operation runs.
+    Busy,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// It is done.
+    Granted,
+    /// It comes too late to matter.
+    Pointless,
+    /// The broker is not what it should be: it is not listened to any more.
+    Denied,
+}
+
+/// The table of what a broker may ask when. A new message does not compile until somebody decides.
+pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
+    match (ask, state) {
+        (ToWorker::Open(_), State::Fresh) => Permission::Granted,
+        (ToWorker::Open(_), State::Idle | State::Busy) => Permission::Denied,
+        (
+            ToWorker::Inspect
+            | ToWorker::Record(_)
+            | ToWorker::Erase { .. }
+            | ToWorker::Eject
+            | ToWorker::Load,
+            State::Idle,
+        ) => Permission::Granted,
+        (
+            ToWorker::Inspect
+            | ToWorker::Record(_)
+            | ToWorker::Erase { .. }
+            | ToWorker::Eject
+            | ToWorker::Load,
+            State::Fresh | State::Busy,
+        ) => Permission::Denied,
+        (ToWorker::Cancel, State::Busy) => Permission::Granted,
+        (ToWorker::Cancel, State::Fresh | State::Idle) => Permission::Pointless,
+    }
+}
+
+/// Serves a broker until it leaves. A burn or an erasure outlives it.
+///
+/// # Errors
+/// When the channel fails, or the broker asks for what it may not.
+pub fn serve(channel: &WorkerEnd) -> Result<(), ChannelError> {
+    let mut device: Option<Traced<AnyTransport>> = None;
+    loop {
+        let (ask, fds) = match channel.receive() {
+            Ok(message) => message,
+            Err(ChannelError::Closed) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let state = if device.is_some() { State::Idle } else { State::Fresh };
+        match permission(&ask, state) {
+            Permission::Granted => {}
+            Permission::Pointless => continue,
+            Permission::Denied => {
+                return Err(ChannelError::Malformed(format!("{ask:?} came while {state:?}")));
+            }
+        }
+        let stays = match (ask, device.as_mut()) {
+            (ToWorker::Open(path), _) => {
+                let (opened, stays) = open(channel, &path)?;
+                device = opened;
+                stays
+            }
+            (ask, Some(device)) => operate(channel, device, ask, fds)?,
+            (_, None) => true,
+        };
+        if !stays {
+            return Ok(());
+        }
+    }
+}
+
+/// Opens the device and looks at it; whether the broker is still there.
+fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTransport>>, bool), ChannelError> {
+    let mut broker = Broker::new(channel, false);
+    let (device, answer) = match device::open(path) {
+        Ok(transport) => {
+            let mut device = Traced::new(transport);
+            let look = inspect::inspect(&mut Drive::new(&mut device, &mut broker));
+            (Some(device), look.map(|look| look.inspection))
+        }
+        Err(error) => (None, Err(error)),
+    };
+    if let (Some(device), Err(error)) = (&device, &answer) {
+        explain(device, error);
+    }
+    // A device that could not be looked at is let go: somebody may plug in another cable.
+    let device = device.filter(|_| answer.is_ok());
+    Ok((device, tell(channel, &broker, &FromWorker::Opened(answer))?))
+}
+
+/// Does what is asked, looks at the drive again, and answers; whether the broker is still there.
+fn operate(
+    channel: &WorkerEnd,
+    device: &mut Traced<AnyTransport>,
+    ask: ToWorker,
+    fds: Vec<OwnedFd>,
+) -> Result<bool, ChannelError> {
+    let outlives = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. });
+    let mut broker = Broker::new(channel, outlives);
+    let mut inspection = None;
+    let result = {
+        let mut drive = Drive::new(device, &mut broker);
+        match ask {
+            ToWorker::Record(order) => burn(&mut drive, &order, fds),
+            ToWorker::Erase { full, eject } => {
+                erase::erase(&mut drive, full, eject).map(|()| Report::default())
+            }
+            ToWorker::Eject => tray::eject(&mut drive).map(|()| Report::default()),
+            ToWorker::Load => tray::load(&mut drive).map(|()| Report::default()),
+            ToWorker::Inspect => inspect::inspect(&mut drive).map(|look| {
+                inspection = Some(look.inspection);
+                Report::default()
+            }),
+            // The table has let neither of them come here.
+            ToWorker::Open(_) | ToWorker::Cancel => Ok(Report::default()),
+        }
+    };
+    if let Err(error) = &result {
+        explain(device, error);
+    }
+    if inspection.is_none() && !broker.gone() {
+        inspection = look_again(device, &mut broker);
+    }
+    tell(channel, &broker, &FromWorker::Done { result, inspection })
+}
+
+fn look_again(device: &mut Traced<AnyTransport>, broker: &mut Broker<'_>) -> Option<Inspection> {
+    broker.forget_cancel();
+    match inspect::inspect(&mut Drive::new(device, broker)) {
+        Ok(look) => Some(look.inspection),
+        Err(error) => {
+            tracing::warn!(%error, "the drive could not be looked at afterwards");
+            None
+        }
+    }
+}
+
+fn burn(drive: &mut Drive<'_>, order: &RecordOrder, fds: Vec<OwnedFd>) -> api::Result<Report> {
+    let broken = |why: String| api::Error::new(ErrorKind::HelperFailed, why).with("source", "ring");
+    let [memory, wake] = <[OwnedFd; 2]>::try_from(fds).map_err(|fds| {
+        broken(format!("A burn came with {} descriptors instead of a ring's two.", fds.len()))
+    })?;
+    let ring = Consumer::attach(RingEnd { memory, wake })
+        .map_err(|error| broken(format!("The ring cannot be used: {error}. Nothing was written.")))?;
+    // Nothing of this process, the ring included, is to be fetched from a swap device in the middle of a write.
+    let locked = mlockall(MlockAllFlags::MCL_CURRENT);
+    if let Err(error) = locked {
+        tracing::debug!(%error, "the memory stays pageable");
+    }
+    let report = record::record(drive, order, ring);
+    if locked.is_ok() {
+        let _ = munlockall();
+    }
+    report
+}
+
+fn tell(channel: &WorkerEnd, broker: &Broker<'_>, message: &FromWorker) -> Result<bool, ChannelError> {
+    if broker.gone() {
+        tracing::info!(?message, "nobody is left to tell");
+        return Ok(false);
+    }
+    match channel.send(message, &[]) {
+        Ok(()) => Ok(true),
+        Err(ChannelError::Closed) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The last commands, for who reads the log after a failure.
+fn explain(device: &Traced<AnyTransport>, error: &api::Error) {
+    tracing::warn!(%error, details = ?error.details, "failed");
+    for line in device.lines() {
+        tracing::info!("{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::api::RecordOptions;
+    use crate::wire::broker_worker::Expected;
+
+    #[test]
+    fn what_may_be_asked_when_is_this_table() {
+        let expected = Expected { profile: 9, next_writable: 0, free_blocks: 1 };
+        let order = RecordOrder { blocks: 1, start: 0, options: RecordOptions::default(), expected };
+        let asks = [
+            ("open", ToWorker::Open(Device::Scsi("/dev/sr0".into()))),
+            ("inspect", ToWorker::Inspect),
+            ("record", ToWorker::Record(order)),
+            ("erase", ToWorker::Erase { full: false, eject: false }),
+            ("eject", ToWorker::Eject),
+            ("load", ToWorker::Load),
+            ("cancel", ToWorker::Cancel),
+        ];
+        let mut table = String::new();
+        for (name, ask) in &asks {
+            let cells = [State::Fresh, State::Idle, State::Busy].map(|state| permission(ask, state));
+            writeln!(table, "{name:8}{cells:?}").unwrap();
+        }
+        assert_eq!(
+            table,
+            "open    [Granted, Denied, Denied]\n\
+             inspect [Denied, Granted, Denied]\n\
+             record  [Denied, Granted, Denied]\n\
+             erase   [Denied, Granted, Denied]\n\
+             eject   [Denied, Granted, Denied]\n\
+             load    [Denied, Granted, Denied]\n\
+             cancel  [Pointless, Pointless, Granted]\n"
+        );
+    }
+}

@@ -1,0 +1,359 @@
+//! A plan's steps, one by one: what each tells the drive, and what its failure means.
+
+use std::time::Duration;
+
+use crate::api::{self, DiscStatus, ErrorKind, MediaKind, Phase, Report};
+use crate::burn::{Act, CloseFunction, Harm, Plan, Step, WriteMode, WriteParameters};
+use crate::mmc::cdb::{Cdb, CloseTrackSession, ModeSelect10, ModeSense10, SynchronizeCache};
+use crate::mmc::disc_info;
+use crate::mmc::page::{self, MultiSession};
+use crate::mmc::policy::{During, Verdict};
+use crate::mmc::sense::Sense;
+use crate::wire::broker_worker::RecordOrder;
+use crate::wire::ring::Consumer;
+
+use super::drive::Drive;
+use super::error::{Doing, Scene, Trouble};
+use super::inspect::{self, Look};
+use super::speed;
+use super::write::{self, Job, Stats, Stop, Writer};
+
+/// A plan under way.
+pub(super) struct Burn<'b, 'a> {
+    drive: &'b mut Drive<'a>,
+    ring: &'b mut Consumer,
+    look: &'b Look,
+    plan: &'b Plan,
+    order: &'b RecordOrder,
+    report: Report,
+    sums: Option<Vec<u32>>,
+    first_write: Option<Duration>,
+}
+
+impl<'b, 'a> Burn<'b, 'a> {
+    /// A plan of which no step is done.
+    pub fn new(
+        drive: &'b mut Drive<'a>,
+        ring: &'b mut Consumer,
+        look: &'b Look,
+        plan: &'b Plan,
+        order: &'b RecordOrder,
+    ) -> Self {
+        let report = Report {
+            start: order.start,
+            blocks: order.blocks,
+            simulated: order.options.simulate,
+            ..Report::default()
+        };
+        Self { drive, ring, look, plan, order, report, sums: None, first_write: None }
+    }
+
+    /// Runs every step. `sums` has room for a checksum of each block, when they are wanted.
+    pub fn run(mut self, sums: Option<Vec<u32>>) -> api::Result<(Report, Option<Vec<u32>>)> {
+        self.sums = sums;
+        for (at, step) in self.plan.steps.iter().enumerate() {
+            tracing::debug!(at, %step, "step");
+            self.step(at, step)?;
+        }
+        Ok((self.report, self.sums))
+    }
+
+    fn step(&mut self, at: usize, step: &Step) -> api::Result<()> {
+        let scene = |doing| self.scene(doing, step.if_it_fails);
+        let (preparing, flushing, closing) =
+            (scene(Doing::Preparing), scene(Doing::Flushing), scene(Doing::Closing));
+        match &step.act {
+            Act::SetSpeed(wish) => {
+                let set = speed::choose(self.drive, self.kind(), &self.look.speeds, *wish);
+                self.report.speed = set.map_err(|trouble| preparing.error(&trouble))?;
+                self.note_speed(*wish);
+                Ok(())
+            }
+            Act::WriteParameters(parameters) => {
+                write_parameters(self.drive, parameters).map_err(|trouble| preparing.error(&trouble))
+            }
+            Act::Write { from, content, blocks, alignment, least } => {
+                let job = Job {
+                    from: *from,
+                    content: *content,
+                    blocks: *blocks,
+                    alignment: *alignment,
+                    least: *least,
+                    timeout: step.timeout,
+                    last_track: self.look.facts.as_ref().map_or(1, |facts| facts.last_track),
+                    cd: matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw),
+                };
+                self.write(at, job)
+            }
+            Act::Flush => {
+                flush(self.drive, step.timeout).map_err(|trouble| flushing.error(&trouble))?;
+                let began = self.first_write.unwrap_or_default();
+                let took = self.drive.host.now().saturating_sub(began).as_micros();
+                self.report.write_time = u64::try_from(took).unwrap_or(u64::MAX);
+                Ok(())
+            }
+            Act::CloseTrack(track) => {
+                self.begin_closing();
+                close(self.drive, CloseTrackSession::TRACK, *track, step.timeout)
+                    .map_err(|trouble| closing.error(&trouble))
+            }
+            Act::CloseSession { function, otherwise } => {
+                self.begin_closing();
+                close_session(self.drive, *function, *otherwise, step.timeout)
+                    .map_err(|trouble| closing.error(&trouble))
+            }
+            // No recipe for a burn has this step.
+            Act::Blank { .. } => Ok(()),
+        }
+    }
+
+    fn write(&mut self, at: usize, job: Job) -> api::Result<()> {
+        if let Err(stop) = write::prefill(self.drive, self.ring) {
+            return Err(self.stopped(stop, 0));
+        }
+        self.recheck(job)?;
+        self.first_write = Some(self.drive.host.now());
+        let (buffer, sums) = (self.look.inspection.buffer_bytes, self.sums.take());
+        let mut writer = Writer::new(self.drive, self.ring, job, buffer, sums);
+        let ended = writer.run();
+        let (written, content) = (writer.written(), writer.content());
+        let rounded = match &ended {
+            Err(Stop::Cancelled | Stop::Source(_)) if written > 0 => writer.round_up(),
+            _ => Ok(()),
+        };
+        let (sums, stats) = writer.finish();
+        self.sums = sums;
+        self.take(stats);
+        match (ended, rounded) {
+            (Ok(()), _) => Ok(()),
+            (Err(stop), _) if written == 0 => Err(self.stopped(stop, 0)),
+            (Err(Stop::Drive(trouble, block)), _) | (Err(_), Err(Stop::Drive(trouble, block))) => {
+                Err(self.stopped(Stop::Drive(trouble, block), written))
+            }
+            (Err(stop), _) => Err(self.end_early(at, &stop, content)),
+        }
+    }
+
+    /// The last look before the first write: the disc is still there, and as it was.
+    fn recheck(&mut self, job: Job) -> api::Result<()> {
+        let scene = self.scene(Doing::Preparing, Harm::DiscUntouched);
+        let facts = inspect::facts(self.drive).map_err(|trouble| scene.error(&trouble))?;
+        let same = facts.is_some_and(|facts| {
+            facts.profile == self.plan.expected.profile
+                && facts.status == DiscStatus::Blank
+                && facts.start() == Some(self.plan.expected.next_writable)
+                // The write mode has been set meanwhile, and may have cost some blocks.
+                && facts.free_blocks >= u64::from(job.blocks)
+        });
+        if same {
+            return Ok(());
+        }
+        Err(api::Error::new(
+            ErrorKind::WrongDisc,
+            "The disc was changed, or does not answer as it did, while the burn was prepared: nothing was written. \
+             Insert the disc again and start the recording anew.",
+        ))
+    }
+
+    /// The error of a burn that has to be left as it is.
+    fn stopped(&self, stop: Stop, written: u32) -> api::Error {
+        let harm = match &stop {
+            // "Not ready", "illegal" and "news" mean that the drive took nothing.
+            Stop::Drive(Trouble::Refused { sense, .. }, _)
+                if written == 0 && matches!(sense.key, 2 | 5 | 6) =>
+            {
+                Harm::DiscUntouched
+            }
+            Stop::Cancelled | Stop::Source(_) => Harm::DiscUntouched,
+            Stop::Drive(..) if self.order.options.simulate => Harm::DiscUntouched,
+            Stop::Drive(..) => Harm::DiscUnfinished,
+        };
+        match stop {
+            Stop::Drive(trouble, block) => self.scene(Doing::Writing, harm).at(block).error(&trouble),
+            Stop::Cancelled => api::Error::new(
+                ErrorKind::UserAbort,
+                "The burn was cancelled before anything was written: the disc is as it was.",
+            ),
+            Stop::Source(why) => source_failed(format!(
+                "The image could not be had: {why}. Nothing was written: the disc is as it was."
+            )),
+        }
+    }
+
+    /// Closes what was written, so that the disc is readable as far as it goes, and says what it is now.
+    fn end_early(&mut self, at: usize, stop: &Stop, content: u32) -> api::Error {
+        let mut closed = Ok(());
+        for step in self.plan.steps.iter().skip(at + 1) {
+            closed = self.step(at, step);
+            if closed.is_err() {
+                break;
+            }
+        }
+        let disc = self.kind().name();
+        let total = self.order.blocks;
+        let rewritable = self.look.facts.as_ref().is_some_and(|facts| facts.rewritable);
+        let now = match (&closed, rewritable) {
+            _ if self.order.options.simulate => "It was a simulation: the disc is as it was.".to_owned(),
+            (Ok(()), true) => {
+                format!("The {disc} was closed and is incomplete: erase it before it is used again.")
+            }
+            (Ok(()), false) => {
+                format!(
+                    "The {disc} was closed and is incomplete: what was written can be read, but not replaced."
+                )
+            }
+            (Err(error), _) => format!("The {disc} is incomplete and could not be closed. {}", error.message),
+        };
+        match stop {
+            Stop::Source(why) => source_failed(format!(
+                "The image did not arrive whole: {why}. {content} of {total} blocks were written. {now}"
+            )),
+            Stop::Cancelled | Stop::Drive(..) => api::Error::new(
+                ErrorKind::UserAbort,
+                format!("The burn was cancelled after {content} of {total} blocks. {now}"),
+            ),
+        }
+    }
+
+    fn begin_closing(&mut self) {
+        let seconds = self.closing_seconds();
+        self.drive.begin_for(Phase::Closing, seconds);
+    }
+
+    /// Lead-in and lead-out of a CD's session, at the speed of the burn; unknown elsewhere.
+    fn closing_seconds(&self) -> Option<u32> {
+        let bytes_a_second = u64::from(self.report.speed).checked_mul(1000).filter(|speed| *speed > 0)?;
+        let cd = matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw);
+        let seconds = (LEAD_IN + LEAD_OUT) * RAW_BLOCK / bytes_a_second;
+        u32::try_from(seconds + CD_SETTLING).ok().filter(|_| cd)
+    }
+
+    fn take(&mut self, stats: Stats) {
+        self.report.ring_empty = stats.ring_empty;
+        self.report.least_drive_buffer = stats.least_buffer;
+        if stats.recovered > 0 {
+            self.report.notes.push(format!(
+                "The drive had trouble with {} writes and recovered from it: a lower speed may suit this disc.",
+                stats.recovered
+            ));
+        }
+    }
+
+    fn note_speed(&mut self, wish: Option<u32>) {
+        let asked = self.order.options.speed;
+        if let (Some(asked), Some(wish)) = (asked, wish)
+            && wish != asked
+        {
+            self.report.notes.push(format!(
+                "The drive does not offer {asked} kB/s for this disc: {wish} kB/s was chosen."
+            ));
+        }
+    }
+
+    fn scene(&self, doing: Doing, harm: Harm) -> Scene<'static> {
+        let rewritable = self.look.facts.as_ref().is_some_and(|facts| facts.rewritable);
+        Scene { doing, harm, block: None, disc: self.kind().name(), rewritable }
+    }
+
+    fn kind(&self) -> MediaKind {
+        MediaKind::from_profile(self.plan.expected.profile)
+    }
+}
+
+/// The caller of the worker knows more about what its source met.
+fn source_failed(message: String) -> api::Error {
+    api::Error::new(ErrorKind::HelperFailed, message).with("source", "ring")
+}
+
+/// Sets page 05h: composed anew, or when the drive does not like that, its own page with our fields.
+fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(), Trouble> {
+    let multi = if wanted.appendable { MultiSession::More } else { MultiSession::Last };
+    let page = match wanted.mode {
+        WriteMode::TrackAtOnce => page::WriteParameters {
+            underrun_protection: wanted.underrun_free,
+            ..page::WriteParameters::cd_track_at_once(multi, wanted.test)
+        },
+    };
+    let page = page.emit();
+    let select = |drive: &mut Drive<'_>, page: &[u8]| {
+        let list = page::select(page);
+        // A page of 255 bytes is the longest there is.
+        let length = u16::try_from(list.len()).unwrap_or(u16::MAX);
+        drive.give(&ModeSelect10::new(length), &list, During::SetSpeed)
+    };
+    match select(drive, &page) {
+        Err(refused) if refused.verdict() == Some(Verdict::Unsupported) => {
+            let code = page::WriteParameters::CODE;
+            let answer = drive.query(&ModeSense10::new(code, 256))?.unwrap_or_default();
+            let Some(own) = page::find(&answer, code).filter(|own| own.len() > FIELDS) else {
+                return Err(refused);
+            };
+            let mut own = own.to_vec();
+            own[0] &= 0x3f;
+            own[2..5].copy_from_slice(&page[2..5]);
+            own[FIELDS] = page[FIELDS];
+            select(drive, &own)
+        }
+        other => other,
+    }
+}
+
+fn flush(drive: &mut Drive<'_>, limit: Duration) -> Result<(), Trouble> {
+    drive.begin(Phase::Flushing, 0, false);
+    match drive.tell(&SynchronizeCache::new(true), During::Flush, COMMAND) {
+        Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
+            drive.tell(&SynchronizeCache::new(false), During::Flush, limit)
+        }
+        other => other.and_then(|()| drive.settle(During::Flush, limit)),
+    }
+}
+
+fn close_session(
+    drive: &mut Drive<'_>,
+    function: CloseFunction,
+    otherwise: Option<CloseFunction>,
+    limit: Duration,
+) -> Result<(), Trouble> {
+    match (close(drive, function.number(), 0, limit), otherwise) {
+        (Err(trouble), Some(other)) if trouble.verdict() == Some(Verdict::Unsupported) => {
+            close(drive, other.number(), 0, limit)
+        }
+        (closed, _) => closed,
+    }
+}
+
+fn close(drive: &mut Drive<'_>, function: u8, track: u16, limit: Duration) -> Result<(), Trouble> {
+    match drive.tell(&CloseTrackSession::new(function, track, true), During::Close, COMMAND) {
+        Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
+            drive.tell(&CloseTrackSession::new(function, track, false), During::Close, limit)?;
+        }
+        other => other?,
+    }
+    match drive.settle(During::Close, limit) {
+        // Drives announce the disc anew once it is closed. If it still is recorded, it is ours.
+        Err(Trouble::Refused { sense, .. }) if (sense.key, sense.asc) == (6, 0x28) => {
+            still_there(drive, limit, sense)
+        }
+        other => other,
+    }
+}
+
+fn still_there(drive: &mut Drive<'_>, limit: Duration, sense: Sense) -> Result<(), Trouble> {
+    drive.settle(During::Close, limit)?;
+    let disc = inspect::disc_information(drive)?;
+    if disc.status == disc_info::DiscStatus::Blank {
+        let why = "another disc is in the drive";
+        return Err(Trouble::refused(CloseTrackSession::OPCODE, sense, Verdict::Interrupted, why));
+    }
+    Ok(())
+}
+
+const COMMAND: Duration = Duration::from_secs(200);
+/// The byte of page 05h behind which nothing of ours stands: the session format.
+const FIELDS: usize = 8;
+/// Blocks of a CD's first lead-out, and of the lead-in that the session gets (MMC-6 4.2.3.5).
+const LEAD_OUT: u64 = 6750;
+const LEAD_IN: u64 = 4500;
+const RAW_BLOCK: u64 = 2352;
+/// Positioning and calibrating between the two.
+const CD_SETTLING: u64 = 10;
