@@ -24,10 +24,12 @@ impl PrivateBus {
         let config = dir.path().join("bus.conf");
         std::fs::write(&config, configuration(&dir.path().join("bus").display().to_string()))
             .expect("write bus.conf");
+        let log = std::fs::File::create(dir.path().join("bus.log")).expect("a log");
         let mut daemon = Command::new("dbus-daemon")
             .arg(format!("--config-file={}", config.display()))
             .args(["--nofork", "--nopidfile", "--print-address=1"])
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("dbus-daemon is needed: install the package dbus");
         let mut address = String::new();
@@ -35,7 +37,8 @@ impl PrivateBus {
             .read_line(&mut address)
             .expect("dbus-daemon prints its address");
         let address = address.trim().to_owned();
-        assert!(!address.is_empty(), "dbus-daemon did not start");
+        let said = || std::fs::read_to_string(dir.path().join("bus.log")).unwrap_or_default();
+        assert!(!address.is_empty(), "dbus-daemon did not start: {}", said());
         Self { daemon, address, dir }
     }
 
@@ -98,7 +101,6 @@ fn configuration(socket: &str) -> String {
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
-  <type>system</type>
   <listen>unix:path={socket}</listen>
   <auth>EXTERNAL</auth>
   <policy context="default">

@@ -55,17 +55,13 @@ async fn follow(
     events: mpsc::Sender<RecorderEvent>,
 ) {
     loop {
+        let mut lost = false;
         let news = tokio::select! {
             changes = read(&watch) => match changes {
                 Ok(changes) if !changes.lost => sockets.changed(&changes),
                 _ => {
-                    let news = sockets.clear();
-                    tracing::warn!(directory = %sockets.directory.display(), "the directory of recorders is gone");
-                    match reopen(&mut sockets, &events).await {
-                        Some(again) => watch = again,
-                        None => return,
-                    }
-                    news
+                    lost = true;
+                    sockets.clear()
                 }
             },
             Some((ticket, report)) = reports.recv() => Vec::from_iter(sockets.reported(ticket, report)),
@@ -74,6 +70,13 @@ async fn follow(
         for event in news {
             if events.send(event).await.is_err() {
                 return;
+            }
+        }
+        if lost {
+            tracing::warn!(directory = %sockets.directory.display(), "the directory of recorders is gone");
+            match reopen(&mut sockets, &events).await {
+                Some(again) => watch = again,
+                None => return,
             }
         }
     }
@@ -250,10 +253,9 @@ impl Sockets {
                 .collect();
             news.extend(gone.iter().filter_map(|file| self.forget(file)));
         }
-        if changes.overflowed || (self.turned_away && self.links.len() < MOST) {
-            if let Err(error) = self.scan() {
-                tracing::error!("the directory of recorders cannot be read: {error}");
-            }
+        let wanted = changes.overflowed || (self.turned_away && self.links.len() < MOST);
+        if wanted && let Err(error) = self.scan() {
+            tracing::error!("the directory of recorders cannot be read: {error}");
         }
         news
     }

@@ -174,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn sockets_of_other_users_are_not_spoken_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vd0.sock");
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let listener = socket::socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+        socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        socket::listen(&listener, socket::Backlog::new(1).unwrap()).unwrap();
+        // Without root nobody can give a socket away, so there is nothing to refuse.
+        if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
+            let error = connect(&path).unwrap_err().to_string();
+            assert!(error.contains("65534"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_a_recorder_says_of_itself_is_made_harmless() {
         let told = vdrive_protocol::Identity {
             vendor: " EVIL\n\u{7f} ".to_owned(),

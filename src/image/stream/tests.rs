@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 use super::*;
 use crate::image::iso9660::descriptor::VolumeDescriptor;
 use crate::image::read::{StructureSummary, check_structure};
@@ -366,4 +363,3 @@ fn the_volume_name_of_joliet_keeps_16_characters() {
         descriptor.volume.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
     assert_eq!(String::from_utf16(&units).unwrap(), "Ein langer Name,");
 }
->>>>>>> image

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -200,4 +197,3 @@ proptest! {
         prop_assert_eq!(tree.counts(), Counts { directories, files, symlinks: 0 });
     }
 }
->>>>>>> image
