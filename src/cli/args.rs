@@ -80,4 +80,19 @@ mod tests {
             assert!(help.contains(exit.meaning()), "{exit:?}");
         }
     }
+
+    #[test]
+    fn the_manual_tells_every_command_option_and_exit_code() {
+        const MANUAL: &str = include_str!("../../docs/command-line.md");
+        for exit in Exit::ALL {
+            assert!(MANUAL.contains(&format!("| {} | {} |", exit.code(), exit.meaning())), "{exit:?}");
+        }
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(MANUAL.contains(&format!("`discmaster {name}")), "{name}");
+            for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(MANUAL.contains(&format!("--{option}")), "{name} --{option}");
+            }
+        }
+    }
 }

@@ -56,6 +56,20 @@ impl Failure {
         Self::new(Exit::Other, "Io", format!("{what}: {error}"))
     }
 
+    /// The same failure of a job that has not touched the disc yet: what is usually uncertain then is certain.
+    #[must_use]
+    pub fn before_writing(self) -> Self {
+        match self.exit {
+            Exit::Unknown => Self {
+                exit: Exit::NothingWritten,
+                message: format!("{} before anything was written: the disc is as it was", self.message),
+                hint: Some("start the command again".to_owned()),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// The same failure with a word on what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -60,7 +60,7 @@ pub async fn follow(
             _ = tick.tick() => continue,
         };
         if let Some(failure) = event.gone() {
-            return Err(failure);
+            return Err(if what.harmless { failure.before_writing() } else { failure });
         }
         match event {
             Event::Changed(path, interface, props) if path == what.job && interface == "Job" => {

@@ -35,6 +35,18 @@ impl Client {
             Bus::System => Connection::system().await,
             Bus::Session => Connection::session().await,
         };
+        Self::over(connection, bus)
+    }
+
+    /// Connects to the bus at an address, in the D-Bus specification's form, where the service runs as the user.
+    ///
+    /// # Errors
+    /// The bus cannot be reached.
+    pub async fn connect_to(address: &str) -> Result<Self> {
+        Self::over(zbus::connection::Builder::address(address).build().await, Bus::Session)
+    }
+
+    fn over(connection: zbus::Result<Connection>, bus: Bus) -> Result<Self> {
         let connection = connection.map_err(|error| fault::no_bus(bus, &error))?;
         // Somebody at a terminal can answer an authentication dialog; a script cannot.
         Ok(Self { connection, bus, interactive: std::io::stderr().is_terminal() })
@@ -92,6 +104,24 @@ impl Client {
     /// Somebody else holds the recorder, or we may not.
     pub async fn open(&self, options: Options) -> Result<String> {
         self.path_of(names::ROOT, "DiscMaster", "Open", &(options.0,)).await
+    }
+
+    /// `Session.EnumDiscMasterFormats`: the formats' names.
+    ///
+    /// # Errors
+    /// The session is closed.
+    pub async fn formats(&self, session: &str) -> Result<Vec<String>> {
+        self.call(session, &full("Session"), "EnumDiscMasterFormats", &()).await
+    }
+
+    /// `Session.EnumDiscRecorders`: the paths of those that can record the active format.
+    ///
+    /// # Errors
+    /// The session is closed, or no format is selected.
+    pub async fn session_recorders(&self, session: &str) -> Result<Vec<String>> {
+        let paths: Vec<OwnedObjectPath> =
+            self.call(session, &full("Session"), "EnumDiscRecorders", &()).await?;
+        Ok(paths.iter().map(ToString::to_string).collect())
     }
 
     /// `Session.SetActiveDiscMasterFormat`: the format object's path.

@@ -49,6 +49,8 @@ pub struct Completion {
     pub message: String,
     /// Figures, of a good end as of a bad one.
     pub details: BTreeMap<String, api::Detail>,
+    /// Things worth knowing that did not fail the job.
+    pub notes: Vec<String>,
 }
 
 impl Events {
@@ -160,7 +162,7 @@ fn owned(message: &Message) -> Option<Event> {
 
 impl Completion {
     fn new(success: bool, error: &str, message: String, details: &Props) -> Self {
-        let details = details.details();
+        let (details, notes) = (details.details(), details.texts("notes"));
         let error = (!success).then(|| api::Error {
             kind: ErrorKind::from_bus_name(error)
                 .or_else(|| ErrorKind::ALL.iter().copied().find(|kind| kind.name() == error))
@@ -168,7 +170,15 @@ impl Completion {
             message: message.clone(),
             details: details.clone(),
         });
-        Self { error, message, details }
+        Self { error, message, details, notes }
+    }
+
+    /// A figure of the details.
+    pub fn number(&self, key: &str) -> Option<u64> {
+        match self.details.get(key)? {
+            api::Detail::Number(number) => Some(*number),
+            api::Detail::Text(_) => None,
+        }
     }
 }
 

@@ -28,12 +28,8 @@ pub(super) fn bus_gone() -> Failure {
 
 /// The service left the bus.
 pub(super) fn service_gone() -> Failure {
-    Failure::new(
-        Exit::Unknown,
-        "ServiceGone",
-        "discmasterd went away; a burn that had begun is finished by its worker, without us",
-    )
-    .hint("see how it ended with `discmaster jobs` and `discmaster info`")
+    Failure::new(Exit::Unknown, "ServiceGone", "discmasterd went away")
+        .hint("a burn that had begun is finished by its worker: see `discmaster jobs` and `discmaster info`")
 }
 
 /// A call failed: with an error of the service's, of the bus, or of the connection.

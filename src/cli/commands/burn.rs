@@ -24,7 +24,7 @@ use super::sources::sources;
 ///
 /// With --json, a line each: event "progress" (job, phase, share 0 to 1, done and total in bytes, rate in bytes a
 /// second, medium, ring and drive 0 to 1, left in seconds; what is not known is null, a total of 0 is not known), then
-/// event "completed" (job, recorder, bytes, simulated, details), or event "detached" (job, recorder).
+/// event "completed" (job, recorder, bytes, simulated, details, notes), or event "detached" (job, recorder).
 #[derive(Debug, Args)]
 pub struct BurnArgs {
     /// Folders and files to burn
@@ -104,7 +104,7 @@ pub async fn run(bus: Bus, args: &BurnArgs, screen: &mut Screen) -> Result<()> {
     };
     if let Err(failure) = staged {
         burning.close().await;
-        return Err(failure);
+        return Err(failure.before_writing());
     }
     burning.record(args, screen).await?;
     tokio::select! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::api::{BLOCK, Detail, Phase, names};
+use crate::api::{BLOCK, Phase, names};
 use crate::cli::args::Bus;
 use crate::cli::client::{Client, Completion, Events, Options};
 use crate::cli::exit::Exit;
@@ -152,26 +152,23 @@ impl Burning {
     fn tell(&self, args: &BurnArgs, end: &Completion, screen: &Screen) -> Result<()> {
         let (job, recorder) =
             (self.job.as_deref(), self.recorder.as_ref().map_or("", |recorder| &recorder.id));
-        let number = |key: &str| match end.details.get(key) {
-            Some(Detail::Number(number)) => Some(*number),
-            _ => None,
-        };
-        let bytes = number("blocks").map(|blocks| blocks.saturating_mul(BLOCK as u64));
+        let bytes = end.number("blocks").map(|blocks| blocks.saturating_mul(BLOCK as u64));
         if screen.json() {
             return screen.object(&json!({
                 "event": "completed", "job": job, "recorder": recorder, "bytes": bytes,
-                "simulated": args.simulate, "details": details(&end.details),
+                "simulated": args.simulate, "details": details(&end.details), "notes": end.notes,
             }));
         }
         let amount = bytes.map_or_else(|| "everything".to_owned(), units::size);
-        let time = number("write-time")
-            .map_or(String::new(), |time| format!(" in {}", units::time(time / 1_000_000)));
-        screen.say(&match (args.simulate, args.verify) {
+        let seconds = end.number("write-time").map(|time| time / 1_000_000);
+        let time = seconds.map_or(String::new(), |seconds| format!(" in {}", units::time(seconds)));
+        screen.say(&match (args.simulate, end.number("verified-full")) {
             (true, _) => format!("Simulated: {amount} would have been written{time}; the disc is as it was."),
-            (false, Check::None) => format!("Burned {amount}{time}; not verified."),
-            (false, Check::Quick) => format!("Burned {amount}{time}; the structure was verified."),
-            (false, Check::Full) => format!("Burned {amount}{time}; every block was verified."),
+            (false, None) => format!("Burned {amount}{time}; not verified."),
+            (false, Some(0)) => format!("Burned {amount}{time}; the structure was verified."),
+            (false, Some(_)) => format!("Burned {amount}{time}; every block was verified."),
         });
+        end.notes.iter().for_each(|note| screen.say(&format!("note: {note}")));
         Ok(())
     }
 }
