@@ -5,5 +5,6 @@
 pub mod broker_stager;
 pub mod broker_worker;
 mod channel;
+pub mod ring;
 
 pub use channel::{AsyncChannel, Channel, ChannelError, MAX_FDS, MAX_FRAME, pair, watch};
