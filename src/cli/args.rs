@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::commands::{burn, eject, erase, info, jobs, list, load, monitor};
+use super::commands::{burn, eject, erase, image, info, jobs, list, load, monitor};
 use super::exit::Exit;
 
 /// Record discs, and see to recorders, through the discmaster service.
@@ -29,6 +29,7 @@ pub enum Command {
     List(list::ListArgs),
     Info(info::InfoArgs),
     Burn(burn::BurnArgs),
+    Image(image::ImageArgs),
     Erase(erase::EraseArgs),
     Eject(eject::EjectArgs),
     Load(load::LoadArgs),

@@ -128,9 +128,7 @@ impl<'a> State<'a> {
     }
 
     fn view(&self) -> JobView {
-        // Staging counts bytes, every other phase blocks.
-        let unit = if self.phase() == Some(Phase::Staging) { 1 } else { BLOCK as u64 };
-        let bytes = |name| self.props.number(name).unwrap_or(0).saturating_mul(unit);
+        let bytes = |name| self.props.number(name).unwrap_or(0).saturating_mul(BLOCK as u64);
         let (done, total, rate) =
             (bytes("BlocksDone"), bytes("BlocksTotal"), self.props.number("Rate").unwrap_or(0));
         let fill = |name| self.props.real(name).filter(|fill| (0.0..=1.0).contains(fill));

@@ -50,6 +50,7 @@ async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
         Command::List(_) => commands::list::run(cli.bus, screen).await,
         Command::Info(args) => commands::info::run(cli.bus, args, screen).await,
         Command::Burn(args) => commands::burn::run(cli.bus, args, screen).await,
+        Command::Image(args) => commands::image::run(args, screen).await,
         Command::Erase(args) => commands::erase::run(cli.bus, args, screen).await,
         Command::Eject(args) => commands::eject::run(cli.bus, args, screen).await,
         Command::Load(args) => commands::load::run(cli.bus, args, screen).await,

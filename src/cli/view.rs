@@ -145,7 +145,7 @@ impl MediumView {
             flags: flags.iter().filter(|flag| props.flag(flag)).map(|flag| flag.to_lowercase()).collect(),
             sessions: props.number("Sessions").unwrap_or(0),
             tracks: props.rows("Tracks").iter().map(|row| TrackView::of(row)).collect(),
-            next_writable_block: props.number("NextWritableBlock"),
+            next_writable_block: props.number("NextWritableBlock").filter(|block| *block != u64::MAX),
             free_blocks: props.number("FreeBlocks").unwrap_or(0),
             total_blocks: props.number("TotalBlocks").unwrap_or(0),
             manufacturer_id: props.text("ManufacturerId"),

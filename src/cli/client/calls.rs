@@ -141,12 +141,20 @@ impl Client {
         self.call(session, &full("Session"), "SetActiveDiscRecorder", &(recorder, options.0)).await
     }
 
-    /// `Joliet.AddData` of an open file or directory: the job's path.
+    /// `Joliet.AddData` of an open directory: the job's path.
     ///
     /// # Errors
     /// Those of the method.
     pub async fn add(&self, format: &str, what: BorrowedFd<'_>, options: Options) -> Result<String> {
         self.path_of(format, "Joliet", "AddData", &(zbus::Fd::from(what), options.0)).await
+    }
+
+    /// `Joliet.AddPath` of an absolute path: the job's path.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn add_path(&self, format: &str, path: &str, options: Options) -> Result<String> {
+        self.path_of(format, "Joliet", "AddPath", &(path, options.0)).await
     }
 
     /// `Session.RecordDisc`: the job's path.

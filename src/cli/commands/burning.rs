@@ -57,14 +57,12 @@ impl Burning {
         }
         for source in sources {
             screen.say(&format!("Taking in {}", source.path.display()));
-            let file =
-                File::open(&source.path).map_err(|error| Failure::io(source.path.display(), &error))?;
             let options = Options::new()
                 .text("destination", &source.destination)
                 .flag("overwrite", args.overwrite)
                 .flag("copy", args.copy)
                 .text("special-files", if args.skip_special { "skip" } else { "refuse" });
-            let job = &*self.job.insert(client.add(&format, file.as_fd(), options).await?);
+            let job = &*self.job.insert(add(client, &format, source, options).await?);
             let what = Follow { job, medium: "", harmless: true, until: None };
             follow(what, client, events, screen).await?;
             self.job = None;
@@ -171,6 +169,21 @@ impl Burning {
         end.notes.iter().for_each(|note| screen.say(&format!("note: {note}")));
         Ok(())
     }
+}
+
+/// A folder travels as a descriptor: what we have open is what is taken in. A file has only its path.
+async fn add(client: &Client, format: &str, source: &Source, options: Options) -> Result<String> {
+    let fail = |error| Failure::io(source.path.display(), &error);
+    if source.folder {
+        let folder = File::open(&source.path).map_err(fail)?;
+        return client.add(format, folder.as_fd(), options).await;
+    }
+    let path = std::path::absolute(&source.path).map_err(fail)?;
+    let path = path.to_str().ok_or_else(|| {
+        Failure::usage(format!("the name of {} is not UTF-8", path.display()))
+            .hint("burn the folder that it is in")
+    })?;
+    client.add_path(format, path, options).await
 }
 
 fn not_staged() -> Failure {

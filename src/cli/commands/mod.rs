@@ -3,6 +3,7 @@
 pub mod burn;
 pub mod eject;
 pub mod erase;
+pub mod image;
 pub mod info;
 pub mod jobs;
 pub mod list;
@@ -10,6 +11,7 @@ pub mod load;
 pub mod monitor;
 
 mod burning;
+mod output;
 mod sources;
 mod told;
 mod tray;

@@ -10,6 +10,8 @@ use crate::cli::failure::{Failure, Result};
 pub(super) struct Source {
     /// What to take in.
     pub path: PathBuf,
+    /// It is a folder, and not a file.
+    pub folder: bool,
     /// The directory of the image that receives it: a folder's content, or a file by its name.
     pub destination: String,
 }
@@ -23,8 +25,9 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(Failure::usage(format!("{} is neither a folder nor a file", path.display())));
         }
-        let destination = if metadata.is_dir() && paths.len() > 1 { name(path)? } else { String::new() };
-        Ok(Source { path: path.clone(), destination: format!("/{destination}") })
+        let folder = metadata.is_dir();
+        let destination = if folder && paths.len() > 1 { name(path)? } else { String::new() };
+        Ok(Source { path: path.clone(), folder, destination: format!("/{destination}") })
     };
     paths.iter().map(source).collect()
 }
