@@ -26,12 +26,15 @@ pub struct Disc {
     pub name: &'static str,
     /// Its name to `discmaster-vdrive`.
     pub kind: &'static str,
-    /// Why it is this one, as the end of a sentence.
-    pub why: &'static str,
+    /// How fast the recorder is with it, as `discmaster-vdrive` takes it.
+    pub speed: &'static str,
 }
 
-/// Blank discs, the smallest first: names, and blocks of 2048.
-const DISCS: [(&str, &str, u64); 2] = [("CD-R", "cd-r", 359_847), ("DVD+R", "dvd+r", 2_295_104)];
+/// Blank discs, the smallest first: names, blocks of 2048, a good recorder's speed and its content in bytes a second.
+const DISCS: [(&str, &str, u64, &str, u64); 2] =
+    [("CD-R", "cd-r", 359_847, "48x", 7_372_800), ("DVD+R", "dvd+r", 2_295_104, "16x", 22_160_000)];
+/// Nobody watches a bar for longer, in seconds.
+const PATIENCE: u64 = 20;
 
 impl Folder {
     /// Walks it, without following symbolic links.
@@ -65,14 +68,14 @@ impl Folder {
 
     /// The smallest disc that takes it.
     pub fn disc(&self) -> Result<Disc> {
-        let fits = DISCS.into_iter().find(|(.., blocks)| *blocks >= self.blocks);
-        let (name, kind, _) = fits.with_context(|| {
+        let fits = DISCS.into_iter().find(|(_, _, blocks, ..)| *blocks >= self.blocks);
+        let (name, kind, _, real, rate) = fits.with_context(|| {
             format!(
                 "{} is more than a DVD takes; name a smaller folder",
                 units::size(self.blocks * BLOCK as u64)
             )
         })?;
-        let why = if name == DISCS[0].0 { "" } else { ": a CD-R is too small" };
-        Ok(Disc { name, kind, why })
+        let speed = if self.bytes / rate <= PATIENCE { real } else { "unlimited" };
+        Ok(Disc { name, kind, speed })
     }
 }

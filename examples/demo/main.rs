@@ -52,7 +52,7 @@ async fn show() -> Result<()> {
     let folder = Folder::measure(&folder)?;
     let disc = folder.disc()?;
     println!("{} holds {} in {} files.", folder.path.display(), units::size(folder.bytes), folder.files);
-    println!("A blank {} goes into a virtual recorder{}.\n", disc.name, disc.why);
+    println!("A blank {} goes into a virtual recorder of {} speed.\n", disc.name, disc.speed);
 
     let kept = kept()?;
     let disc_file = kept.join("demo.disc");
@@ -73,7 +73,8 @@ async fn show() -> Result<()> {
 fn insert(world: &mut World, disc: &Disc, file: &Path) -> Result<()> {
     let socket = world.socket(RECORDER);
     let (socket, file) = (socket.to_string_lossy(), file.to_string_lossy());
-    world.run("discmaster-vdrive", &["--socket", &socket, "--disc", &file, "--create", disc.kind])
+    let arguments = ["--listen", &socket, "--media", &file, "--create", disc.kind, "--speed", disc.speed];
+    world.run("discmaster-vdrive", &arguments)
 }
 
 /// Where the disc is, and what is on it in the words of somebody else's program.
