@@ -5,9 +5,12 @@
 
 pub mod sgio;
 pub mod traced;
+pub mod vdrive_protocol;
+pub mod virtual_socket;
 
 pub use sgio::SgIo;
 pub use traced::{Traced, TracedCommand};
+pub use virtual_socket::{ControlClient, EventsClient, News, VirtualSocket};
 
 use std::io;
 use std::time::Duration;
