@@ -33,7 +33,7 @@ mod walk;
 
 pub use contents::ROOTS_MAX;
 pub use feed::FileSource;
-pub use local::{Local, image_of};
+pub use local::{Local, image_of, planned_image_of};
 pub use owner::harden;
 pub use serve::serve;
 pub use walk::DEPTH_MAX;

@@ -256,7 +256,8 @@ impl Image {
         counts.directories - 1 + counts.files + counts.symlinks
     }
 
-    fn options(&self, start: u32) -> Options {
+    /// What is wanted of the image on a disc on which it starts at block `start`.
+    pub(super) fn options(&self, start: u32) -> Options {
         let now = now();
         let name = match self.properties.volume_name.as_str() {
             "" => today(now),
