@@ -41,9 +41,9 @@ impl<'a> Drive<'a> {
         self.progress.begin(self.host, phase, total, cancelable);
     }
 
-    /// Says how long the phase is expected to take.
-    pub(super) fn expect(&mut self, seconds: Option<u32>) {
-        self.progress.expect(self.host, seconds);
+    /// Enters a phase that cannot be cancelled and is expected to take so many seconds.
+    pub(super) fn begin_for(&mut self, phase: Phase, seconds: Option<u32>) {
+        self.progress.begin_for(self.host, phase, seconds);
     }
 
     /// Takes in new figures, and shows them when it is time to.

@@ -42,15 +42,19 @@ impl Reporter {
 
     /// Enters a phase of `total` blocks, 0 when that says nothing.
     pub fn begin(&mut self, host: &mut dyn Host, phase: Phase, total: u64, cancelable: bool) {
-        let ring_fill = self.current.ring_fill.filter(|_| phase == Phase::Writing);
-        self.current = Progress { total, cancelable, ring_fill, ..Progress::begin(phase) };
-        self.mark = (host.now(), 0);
-        self.show(host);
+        self.enter(host, Progress { total, cancelable, ..Progress::begin(phase) });
     }
 
-    /// Says how long the phase is expected to take.
-    pub fn expect(&mut self, host: &mut dyn Host, seconds: Option<u32>) {
-        self.current.expected_seconds = seconds;
+    /// Enters a phase that cannot be cancelled and is expected to take so long.
+    pub fn begin_for(&mut self, host: &mut dyn Host, phase: Phase, seconds: Option<u32>) {
+        let begun = Progress::begin(phase);
+        self.enter(host, Progress { expected_seconds: seconds, cancelable: false, ..begun });
+    }
+
+    fn enter(&mut self, host: &mut dyn Host, begun: Progress) {
+        let ring_fill = self.current.ring_fill.filter(|_| begun.phase == Phase::Writing);
+        self.current = Progress { ring_fill, ..begun };
+        self.mark = (host.now(), 0);
         self.show(host);
     }
 

@@ -34,3 +34,6 @@ pub use record::record;
 pub use serve::{WorkerEnd, serve};
 pub use shield::shield;
 pub use tray::{eject, load};
+
+#[cfg(test)]
+mod tests;

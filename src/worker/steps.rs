@@ -216,8 +216,8 @@ impl<'b, 'a> Burn<'b, 'a> {
     }
 
     fn begin_closing(&mut self) {
-        self.drive.begin(Phase::Closing, 0, false);
-        self.drive.expect(self.closing_seconds());
+        let seconds = self.closing_seconds();
+        self.drive.begin_for(Phase::Closing, seconds);
     }
 
     /// Lead-in and lead-out of a CD's session, at the speed of the burn; unknown elsewhere.

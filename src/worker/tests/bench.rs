@@ -1,0 +1,128 @@
+//! What a test of the worker needs: time without a clock, an image, a ring with its feeder.
+
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::api::{self, BLOCK, Phase, Progress, RecordOptions, Report};
+use crate::mmc::transport::Transport;
+use crate::wire::broker_worker::{Expected, RecordOrder};
+use crate::wire::ring::{self, CHUNK, Consumer, Producer, RingEnd, RingError};
+use crate::worker::{self, Drive, Host};
+
+/// Time that passes by pauses alone, and a canceller that waits for a moment.
+#[derive(Default)]
+pub struct Bench {
+    pub now: Duration,
+    pub shown: Vec<Progress>,
+    pub cancel_at: Option<(Phase, u64)>,
+    pub cancelled: bool,
+}
+
+impl Bench {
+    /// Cancels in this phase, once so many blocks are done.
+    pub fn cancelling(phase: Phase, done: u64) -> Self {
+        Self { cancel_at: Some((phase, done)), ..Self::default() }
+    }
+
+    /// The phases in order.
+    pub fn phases(&self) -> Vec<Phase> {
+        let mut phases: Vec<Phase> = self.shown.iter().map(|progress| progress.phase).collect();
+        phases.dedup();
+        phases
+    }
+}
+
+impl Host for Bench {
+    fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn pause(&mut self, length: Duration) {
+        self.now += length;
+    }
+
+    fn cancelled(&mut self) -> bool {
+        // Commands take time, too: without that no figure would ever be shown.
+        self.now += Duration::from_millis(20);
+        self.cancelled
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.shown.push(*progress);
+        self.cancelled |=
+            self.cancel_at.is_some_and(|(phase, done)| progress.phase == phase && progress.done >= done);
+    }
+}
+
+/// An image in which every block differs.
+pub fn image(blocks: usize) -> Vec<u8> {
+    (0..blocks * BLOCK).map(|at| (at / BLOCK * 31 + at % 251) as u8).collect()
+}
+
+/// How a feeder ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Finish,
+    Fail,
+    Die,
+    /// Fails after everything was handed over.
+    FailLate,
+}
+
+/// A ring and a thread that feeds it.
+pub fn feed(image: Vec<u8>, ending: Ending) -> (Consumer, JoinHandle<()>) {
+    let (producer, consumer) = ring::create(16 * CHUNK).unwrap();
+    let feeder = thread::spawn(move || pour(producer, &image, ending));
+    (Consumer::attach(consumer).unwrap(), feeder)
+}
+
+fn pour(end: RingEnd, image: &[u8], ending: Ending) {
+    let mut producer = Producer::attach(end).unwrap();
+    for chunk in image.chunks(CHUNK) {
+        loop {
+            match producer.slot() {
+                Ok(Some(slot)) => {
+                    slot[..chunk.len()].copy_from_slice(chunk);
+                    producer.commit(chunk.len()).unwrap();
+                    break;
+                }
+                Ok(None) => drop(producer.wait(None, None).unwrap()),
+                Err(RingError::Closed | RingError::Died) => return,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    match ending {
+        Ending::Finish => producer.finish(),
+        Ending::Fail | Ending::FailLate => producer.fail(),
+        Ending::Die => drop(producer),
+    }
+}
+
+/// An order for an image of so many blocks on this drive's disc, as a broker makes it.
+pub fn order(drive: &mut dyn Transport, blocks: usize, options: RecordOptions) -> RecordOrder {
+    let mut bench = Bench::default();
+    let look = worker::inspect(&mut Drive::new(drive, &mut bench)).unwrap();
+    let medium = look.inspection.medium.unwrap();
+    let expected = Expected {
+        profile: medium.profile,
+        next_writable: medium.next_writable.unwrap_or(0),
+        free_blocks: medium.free_blocks,
+    };
+    RecordOrder { blocks: blocks as u64, start: 0, options, expected }
+}
+
+/// Records an image.
+pub fn burn(
+    drive: &mut dyn Transport,
+    bench: &mut Bench,
+    image: Vec<u8>,
+    ending: Ending,
+    options: RecordOptions,
+) -> api::Result<Report> {
+    let order = order(drive, image.len() / BLOCK, options);
+    let (ring, feeder) = feed(image, ending);
+    let report = worker::record(&mut Drive::new(drive, bench), &order, ring);
+    feeder.join().unwrap();
+    report
+}

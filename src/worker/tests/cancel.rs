@@ -1,0 +1,74 @@
+//! Cancels, in every phase.
+
+use super::bench::{Bench, Ending, burn, image};
+use super::mock::Mock;
+use crate::api::{ErrorKind, Phase, RecordOptions, Verify};
+use crate::mmc::disc_info::DiscStatus;
+use crate::mmc::opcode::Opcode;
+use crate::mmc::profile::Profile;
+
+fn cancelled(drive: &mut Mock, phase: Phase, done: u64, options: RecordOptions) -> crate::api::Error {
+    let mut bench = Bench::cancelling(phase, done);
+    let error = burn(drive, &mut bench, image(4000), Ending::Finish, options).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UserAbort, "{error}");
+    assert_eq!(drive.broken_rules, Vec::<String>::new());
+    assert!(!drive.locked);
+    error
+}
+
+#[test]
+fn before_the_first_write_the_disc_stays_as_it_was() {
+    let mut drive = Mock::new(Profile::CD_R);
+    let error = cancelled(&mut drive, Phase::Preparing, 0, RecordOptions::default());
+    assert_eq!(drive.count(Opcode::WRITE_10), 0);
+    assert!(error.message.contains("as it was"), "{error}");
+}
+
+#[test]
+fn in_the_middle_the_disc_is_closed_and_told_to_be_incomplete() {
+    for (profile, advice) in
+        [(Profile::CD_R, "not replaced"), (Profile::CD_RW, "erase it"), (Profile::DVD_PLUS_R, "not replaced")]
+    {
+        let mut drive = Mock::new(profile);
+        let error = cancelled(&mut drive, Phase::Writing, 1000, RecordOptions::default());
+        assert_eq!(drive.status, DiscStatus::Complete);
+        assert!(drive.content.len() < 4000 * 2048);
+        assert!(error.message.contains("incomplete") && error.message.contains(advice), "{error}");
+    }
+}
+
+#[test]
+fn a_track_that_is_cancelled_early_is_filled_up_to_what_the_medium_takes() {
+    let mut drive = Mock::new(Profile::CD_R);
+    cancelled(&mut drive, Phase::Writing, 1, RecordOptions::default());
+    assert_eq!(drive.content.len() % 2048, 0);
+    assert!(drive.content.len() >= 300 * 2048);
+    assert_eq!(drive.status, DiscStatus::Complete);
+}
+
+#[test]
+fn a_simulation_that_is_cancelled_says_that_nothing_happened() {
+    let mut drive = Mock::new(Profile::CD_R);
+    let options = RecordOptions { simulate: true, ..RecordOptions::default() };
+    let error = cancelled(&mut drive, Phase::Writing, 1000, options);
+    assert!(error.message.contains("simulation"), "{error}");
+    assert!(drive.closed_by.is_empty());
+}
+
+#[test]
+fn closing_goes_on_to_its_end() {
+    for phase in [Phase::Flushing, Phase::Closing] {
+        let (mut drive, mut bench) = (Mock::new(Profile::CD_R), Bench::cancelling(phase, 0));
+        burn(&mut drive, &mut bench, image(400), Ending::Finish, RecordOptions::default()).unwrap();
+        assert_eq!(drive.status, DiscStatus::Complete);
+    }
+}
+
+#[test]
+fn while_verifying_the_disc_is_complete_and_unverified() {
+    let mut drive = Mock::new(Profile::DVD_PLUS_R);
+    let options = RecordOptions { verify: Verify::Full, ..RecordOptions::default() };
+    let error = cancelled(&mut drive, Phase::Verifying, 100, options);
+    assert!(error.message.contains("complete and closed, but was not verified"), "{error}");
+    assert_eq!(drive.content, image(4000));
+}

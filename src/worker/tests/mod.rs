@@ -1,0 +1,9 @@
+//! Burns, erasures and looks against a drive that checks the rules.
+
+mod bench;
+mod broken;
+mod cancel;
+mod inspect;
+mod mock;
+mod record;
+mod tray;
