@@ -80,6 +80,21 @@ impl ModeSense10 {
 }
 
 cdb! {
+    /// MODE SENSE (6), 1Ah (SPC-4 §6.11).
+    ModeSense6 = MODE_SENSE_6 {
+        /// Bit 3 DBD.
+        pub flags: u8,
+        /// As in MODE SENSE (10).
+        pub page: u8,
+        subpage: u8,
+        /// Bytes that the host takes at most.
+        pub allocation: u8,
+        control: u8,
+    }
+    |this| Transfer::FromDrive(usize::from(this.allocation))
+}
+
+cdb! {
     /// MODE SELECT (10), 55h (SPC-4 §6.10).
     ModeSelect10 = MODE_SELECT_10 {
         /// Bit 4 PF: pages follow; bit 0 SP: save.

@@ -16,7 +16,8 @@ cdb! {
         pub number: u8,
         /// Bytes that the host takes at most.
         pub allocation: U16,
-        control: u8,
+        /// Bits 7-6: the format, as MMC-1 had it.
+        pub control: u8,
     }
     |this| Transfer::FromDrive(usize::from(this.allocation.get()))
 }
@@ -133,8 +134,10 @@ cdb! {
     ReadDiscStructure = READ_DISC_STRUCTURE {
         /// Bits 3-0: 0 DVD, 1 BD.
         pub media: u8,
-        address: U32,
-        layer: u8,
+        /// Block, for the formats that need one.
+        pub address: U32,
+        /// Layer, from 0.
+        pub layer: u8,
         /// Which structure: 00h physical format, 11h ADIP, …
         pub format: u8,
         /// Bytes that the host takes at most.

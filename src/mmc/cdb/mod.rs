@@ -11,8 +11,8 @@ mod unit;
 
 pub use block::{Read10, Read12, ReadCapacity, ReadCd, SynchronizeCache, Verify10, Write10, Write12};
 pub use config::{
-    GetConfiguration, GetEventStatus, GetPerformance, ModeSelect10, ModeSense10, SendOpc, SetCdSpeed,
-    SetStreaming,
+    GetConfiguration, GetEventStatus, GetPerformance, ModeSelect10, ModeSense6, ModeSense10, SendOpc,
+    SetCdSpeed, SetStreaming,
 };
 pub use info::{
     ReadBufferCapacity, ReadDiscInformation, ReadDiscStructure, ReadFormatCapacities, ReadToc,

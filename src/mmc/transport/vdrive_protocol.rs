@@ -12,13 +12,15 @@
 //! Messages are postcard; variants are only ever added at the end.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recvmsg, sendmsg, setsockopt, socket,
     sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -221,6 +223,26 @@ pub fn widen(socket: BorrowedFd<'_>) {
     let _ = setsockopt(&socket, sockopt::RcvBuf, &room);
 }
 
+/// Limits how long sending and receiving may block; zero is without limit.
+///
+/// # Errors
+/// Those of the system.
+pub fn set_timeouts(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
+    let limit = TimeVal::milliseconds(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX).min(1 << 31));
+    setsockopt(&socket, sockopt::SendTimeout, &limit)?;
+    setsockopt(&socket, sockopt::ReceiveTimeout, &limit)?;
+    Ok(())
+}
+
+/// Takes over a descriptor that `accept4` just returned.
+pub fn owned(fd: RawFd) -> OwnedFd {
+    // SAFETY: the caller got the descriptor from the system a moment ago and gives it up; nobody else has it.
+    #[expect(unsafe_code, reason = "nix returns accepted sockets as bare numbers")]
+    unsafe {
+        OwnedFd::from_raw_fd(fd)
+    }
+}
+
 /// Sends one message as one packet.
 ///
 /// # Errors
@@ -240,8 +262,9 @@ pub fn send_message(socket: BorrowedFd<'_>, message: &impl Serialize) -> io::Res
 pub fn receive_message<M: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<M>> {
     let mut buffer = vec![0; MAX_MESSAGE];
     match receive_packet(socket, &mut [IoSliceMut::new(&mut buffer)])? {
-        0 => Ok(None),
-        length => postcard::from_bytes(&buffer[..length]).map(Some).map_err(not_ours),
+        (0, _) => Ok(None),
+        (_, false) => Err(not_ours("a packet that is too long")),
+        (length, true) => postcard::from_bytes(&buffer[..length]).map(Some).map_err(not_ours),
     }
 }
 
@@ -255,22 +278,33 @@ pub fn send_framed(socket: BorrowedFd<'_>, message: &impl Serialize, data: &[u8]
     send_packet(socket, &[IoSlice::new(&header), IoSlice::new(data)], HEADER + data.len())
 }
 
-/// Receives a host's message, and its data into `data`; returns how many came. None at the end of the stream.
+/// A host's message as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Framed<M> {
+    /// The message.
+    pub message: M,
+    /// Bytes of its data that there was room for.
+    pub data: usize,
+    /// There were no more.
+    pub whole: bool,
+}
+
+/// Receives a host's message, and its data into `data` as far as they fit. None at the end of the stream.
 ///
 /// # Errors
-/// Those of the system; `InvalidData` if the packet is no such message, or its data are more than fit.
+/// Those of the system; `InvalidData` if the packet is no such message.
 pub fn receive_framed<M: DeserializeOwned>(
     socket: BorrowedFd<'_>,
     data: &mut [u8],
-) -> io::Result<Option<(M, usize)>> {
+) -> io::Result<Option<Framed<M>>> {
     let mut header = [0; HEADER];
-    let length = receive_packet(socket, &mut [IoSliceMut::new(&mut header), IoSliceMut::new(data)])?;
+    let (length, whole) = receive_packet(socket, &mut [IoSliceMut::new(&mut header), IoSliceMut::new(data)])?;
     if length == 0 {
         return Ok(None);
     }
     let data = length.checked_sub(HEADER).ok_or_else(|| not_ours("a packet without a header"))?;
     let (message, _) = postcard::take_from_bytes(&header).map_err(not_ours)?;
-    Ok(Some((message, data)))
+    Ok(Some(Framed { message, data, whole }))
 }
 
 fn send_packet(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], length: usize) -> io::Result<()> {
@@ -284,13 +318,10 @@ fn send_packet(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], length: usize) -> 
     }
 }
 
-fn receive_packet(socket: BorrowedFd<'_>, parts: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+fn receive_packet(socket: BorrowedFd<'_>, parts: &mut [IoSliceMut<'_>]) -> io::Result<(usize, bool)> {
     loop {
         match recvmsg::<()>(socket.as_raw_fd(), parts, None, MsgFlags::MSG_CMSG_CLOEXEC) {
-            Ok(message) if message.flags.contains(MsgFlags::MSG_TRUNC) => {
-                return Err(not_ours("a packet that is too long"));
-            }
-            Ok(message) => return Ok(message.bytes),
+            Ok(message) => return Ok((message.bytes, !message.flags.contains(MsgFlags::MSG_TRUNC))),
             Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -334,7 +365,7 @@ mod tests {
         send_packet(theirs.as_fd(), &[IoSlice::new(&[0xff; 20])], 20).unwrap();
         assert!(receive_message::<Welcome>(ours.as_fd()).is_err());
         send_packet(theirs.as_fd(), &[IoSlice::new(&[0; HEADER + 9])], HEADER + 9).unwrap();
-        assert!(receive_framed::<HostReply>(ours.as_fd(), &mut [0; 8]).is_err());
+        assert!(!receive_framed::<HostReply>(ours.as_fd(), &mut [0; 8]).unwrap().unwrap().whole);
         drop(theirs);
         assert!(receive_message::<Welcome>(ours.as_fd()).unwrap().is_none());
     }

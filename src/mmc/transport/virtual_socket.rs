@@ -11,8 +11,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::vdrive_protocol::{
-    ControlReply, ControlRequest, Event, HostReply, HostRequest, Identity, MAX_DATA, Role, Welcome, greet,
-    receive_framed, receive_message, send_framed, send_message,
+    ControlReply, ControlRequest, Event, Framed, HostReply, HostRequest, Identity, MAX_DATA, Role, Welcome,
+    greet, receive_framed, receive_message, send_framed, send_message,
 };
 use super::{Data, Outcome, Transport, TransportError};
 
@@ -81,15 +81,22 @@ impl VirtualSocket {
         request.from_drive = u32::try_from(from_drive.len()).unwrap_or(0);
         send_framed(self.socket.as_fd(), &request, to_drive)?;
         loop {
-            let Some((reply, came)) = receive_framed::<HostReply>(self.socket.as_fd(), from_drive)? else {
-                return Err(io::ErrorKind::ConnectionReset.into());
-            };
+            let received = receive_framed::<HostReply>(self.socket.as_fd(), from_drive)?;
+            let Framed { message: reply, data: came, whole } =
+                received.ok_or(io::ErrorKind::ConnectionReset)?;
             // An answer to a command that was given up on comes late: it is nobody's.
-            if reply.tag == self.tag {
-                let sent = usize::try_from(reply.transferred).unwrap_or(0).min(to_drive.len());
-                let transferred = if to_drive.is_empty() { came } else { sent };
-                return Ok(Outcome { status: reply.end.into(), transferred });
+            if reply.tag != self.tag {
+                continue;
             }
+            if !whole {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the drive sent more than was asked for",
+                ));
+            }
+            let sent = usize::try_from(reply.transferred).unwrap_or(0).min(to_drive.len());
+            let transferred = if to_drive.is_empty() { came } else { sent };
+            return Ok(Outcome { status: reply.end.into(), transferred });
         }
     }
 

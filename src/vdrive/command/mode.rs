@@ -1,0 +1,136 @@
+//! MODE SENSE and MODE SELECT: pages 01h, 05h and 2Ah.
+
+use super::{Answer, Call};
+use crate::mmc::Profile;
+use crate::mmc::cdb::{ModeSelect10, ModeSense6, ModeSense10};
+use crate::mmc::page::{self, Capabilities, DataBlock, WriteParameters, WriteType};
+use crate::vdrive::drive::Drive;
+use crate::vdrive::refusal::Refusal;
+
+/// Read error recovery, page 01h: the drive's retries, which nothing here depends on.
+const ERROR_RECOVERY: [u8; 12] = [0x01, 0x0a, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+const ALL_PAGES: u8 = 0x3f;
+
+/// MODE SENSE (10).
+pub fn sense_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let cdb: ModeSense10 = call.read()?;
+    let pages = pages(drive, cdb.page)?;
+    Ok(Answer::data(&cdb, page::answer(&pages)))
+}
+
+/// MODE SENSE (6), which the kernel falls back to: the same pages behind a header of four bytes.
+pub fn sense_6(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let cdb: ModeSense6 = call.read()?;
+    let mut answer = vec![0; 4];
+    answer.extend(pages(drive, cdb.page)?);
+    answer[0] = u8::try_from(answer.len() - 1).unwrap_or(u8::MAX);
+    Ok(Answer::data(&cdb, answer))
+}
+
+/// MODE SELECT (10). Page 05h is accepted only with what the drive can do, because hosts find that out so.
+pub fn select_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let cdb: ModeSelect10 = call.read()?;
+    if cdb.flags & 0x10 == 0 {
+        return Err(Refusal::BadField { byte: 1 });
+    }
+    if cdb.flags & 0x01 != 0 {
+        return Err(Refusal::CannotSave);
+    }
+    if call.data.is_empty() {
+        return Ok(Answer::default());
+    }
+    let [_, _, _, _, _, _, high, low, ..] = *call.data else { return Err(Refusal::ParameterLength) };
+    let mut at = page::HEADER + usize::from(u16::from_be_bytes([high, low]));
+    let mut chosen = drive.parameters;
+    while let Some(rest @ [code, length, ..]) = call.data.get(at..) {
+        let end = usize::from(*length) + 2;
+        let body = rest.get(..end).ok_or(Refusal::ParameterLength)?;
+        match code & 0x3f {
+            WriteParameters::CODE => chosen = write_parameters(drive, body, at)?,
+            0x01 | Capabilities::CODE => {}
+            _ => return Err(bad(at)),
+        }
+        at += end;
+    }
+    // What a test write pretended ends with it.
+    if !chosen.test_write {
+        drive.pretended = None;
+    }
+    drive.parameters = chosen;
+    Ok(Answer::default())
+}
+
+fn write_parameters(drive: &Drive, body: &[u8], at: usize) -> Result<WriteParameters, Refusal> {
+    if body.len() < WriteParameters::LEN {
+        return Err(bad(at + 1));
+    }
+    let wish = WriteParameters::parse(body).map_err(|_| bad(at))?;
+    // On DVD+R the page means nothing, and hosts send what they like.
+    if drive.profile() == Profile::DVD_PLUS_R {
+        return Ok(WriteParameters { test_write: false, ..wish });
+    }
+    if wish.write_type != WriteType::TrackAtOnce {
+        return Err(bad(at + 2));
+    }
+    if wish.track_mode & 0x04 == 0 || wish.fixed_packets {
+        return Err(bad(at + 3));
+    }
+    if wish.data_block != DataBlock::MODE_1 {
+        return Err(bad(at + 4));
+    }
+    Ok(wish)
+}
+
+/// The pages that `which` asks for: code in the low bits, current, changeable or default values in the high.
+fn pages(drive: &Drive, which: u8) -> Result<Vec<u8>, Refusal> {
+    let code = which & 0x3f;
+    let control = which >> 6;
+    if control == 3 {
+        return Err(Refusal::CannotSave);
+    }
+    let all = [ERROR_RECOVERY.to_vec(), drive.parameters.emit().to_vec(), capabilities(drive).emit()];
+    let mut pages: Vec<_> = all.into_iter().filter(|page| code == ALL_PAGES || page[0] == code).collect();
+    if pages.is_empty() {
+        return Err(Refusal::BadField { byte: 2 });
+    }
+    if control == 1 {
+        pages.iter_mut().for_each(|page| changeable(page));
+    }
+    Ok(pages.concat())
+}
+
+/// Which bits of a page can be chosen.
+fn changeable(page: &mut [u8]) {
+    let mask = if page[0] == WriteParameters::CODE { 0xff } else { 0 };
+    page[2..].fill(mask);
+}
+
+fn capabilities(drive: &Drive) -> Capabilities {
+    let speeds = drive.options.pace.offered(drive.profile());
+    let speeds: Vec<u16> = speeds.iter().map(|speed| word(speed.0)).collect();
+    let fastest = speeds.first().copied().unwrap_or(0);
+    Capabilities {
+        writes_cd: true,
+        writes_cd_rw: true,
+        test_write: true,
+        writes_dvd_r: false,
+        locks: true,
+        locked: drive.locked,
+        ejects: true,
+        mechanism: 1,
+        underrun_protection: true,
+        buffer_kib: word(drive.options.buffer / 1024),
+        max_read: fastest,
+        max_write: fastest,
+        write_speed: word(drive.write_speed),
+        write_speeds: speeds,
+    }
+}
+
+fn word(value: u32) -> u16 {
+    u16::try_from(value).unwrap_or(u16::MAX)
+}
+
+fn bad(at: usize) -> Refusal {
+    Refusal::BadParameter { byte: u16::try_from(at).unwrap_or(u16::MAX) }
+}

@@ -1,0 +1,83 @@
+//! WRITE (10), WRITE (12), SYNCHRONIZE CACHE.
+
+use super::{Answer, Call};
+use crate::mmc::cdb::{SynchronizeCache, Write10, Write12};
+use crate::vdrive::drive::Drive;
+use crate::vdrive::refusal::Refusal;
+use crate::vdrive::state::{Effect, OperationKind};
+
+/// WRITE (10).
+pub fn write_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let cdb: Write10 = call.read()?;
+    write(drive, cdb.lba.get(), cdb.blocks.get().into(), call)
+}
+
+/// WRITE (12).
+pub fn write_12(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let cdb: Write12 = call.read()?;
+    write(drive, cdb.lba.get(), cdb.blocks.get(), call)
+}
+
+fn write(drive: &mut Drive, lba: i32, blocks: u32, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let test = drive.parameters.test_write;
+    let protected = drive.parameters.underrun_protection;
+    let mut after = drive.visible_layout()?.clone();
+    if drive.buffer.starved() && after.profile.is_cd() && !protected && after.is_writing() {
+        return Err(lose_the_stream(drive));
+    }
+    let Ok(start) = u32::try_from(lba) else {
+        let expected = after.open_track().and_then(|track| track.next).unwrap_or(0);
+        return Err(Refusal::NotNextWritable { asked: lba.cast_unsigned(), expected });
+    };
+    after.write(start, blocks)?;
+    if !drive.buffer.take(call.data.len() as u64) {
+        return Err(Refusal::BufferFull);
+    }
+    if test {
+        drive.pretended = Some(after);
+    } else if let Some(medium) = &mut drive.medium {
+        medium.record(start, call.data, after).map_err(|_| Refusal::MediumFailed)?;
+    }
+    Ok(Answer::default())
+}
+
+/// The buffer ran empty without protection: the track ends there.
+fn lose_the_stream(drive: &mut Drive) -> Refusal {
+    drive.buffer.clear();
+    if let Some(pretended) = &mut drive.pretended {
+        pretended.damage();
+    } else if let Some(medium) = &mut drive.medium {
+        let mut after = medium.layout().clone();
+        after.damage();
+        if medium.settle(after).is_err() {
+            return Refusal::MediumFailed;
+        }
+    }
+    Refusal::LossOfStreaming
+}
+
+/// SYNCHRONIZE CACHE: what is in the buffer goes onto the disc; a track written at once ends.
+pub fn synchronize_cache(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let cdb: SynchronizeCache = call.read()?;
+    let takes = drive.options.pace.duration(drive.buffer.flush());
+    let effect = flushed(drive)?;
+    Ok(drive.run(OperationKind::Flush, takes, effect, cdb.flags & SynchronizeCache::IMMED != 0, call.now))
+}
+
+/// What a flush makes of the layout.
+fn flushed(drive: &mut Drive) -> Result<Effect, Refusal> {
+    let mut after = drive.visible_layout()?.clone();
+    if !after.is_writing() {
+        return Ok(Effect::None);
+    }
+    let missing = after.flush();
+    if missing > 0 {
+        let min = after.rules().min_track;
+        drive.ledger.note(format!("a track of {} blocks where {min} are the least", min - missing));
+    }
+    if drive.pretended.is_some() {
+        drive.pretended = Some(after);
+        return Ok(Effect::None);
+    }
+    Ok(Effect::Layout { after: Box::new(after), changed: false })
+}

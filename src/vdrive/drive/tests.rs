@@ -1,0 +1,560 @@
+use proptest::prelude::*;
+use zerocopy::IntoBytes;
+
+use super::*;
+use crate::mmc::BLOCK;
+use crate::mmc::cdb::{self, Cdb, Transfer};
+use crate::mmc::disc_info::{DiscInformation, DiscStatus};
+use crate::mmc::page;
+use crate::mmc::toc::Toc;
+use crate::mmc::track_info::TrackInformation;
+use crate::vdrive::medium::Kind;
+
+/// A drive with a hand on its clock.
+struct Bench {
+    drive: Drive,
+    now: Duration,
+}
+
+impl Bench {
+    /// A drive with a blank disc, ready, and nothing left to tell.
+    fn with(kind: &str) -> Self {
+        Self::made(kind, DriveOptions::default())
+    }
+
+    fn made(kind: &str, options: DriveOptions) -> Self {
+        let mut drive = Drive::new(options);
+        drive.start_with(Medium::in_memory(kind.parse::<Kind>().unwrap()));
+        let mut bench = Self { drive, now: Duration::from_secs(1) };
+        while bench.sense(&cdb::TestUnitReady::zeroed()).is_some() {}
+        bench.drive.news = News::default();
+        bench
+    }
+
+    fn empty(options: DriveOptions) -> Self {
+        let mut bench = Self { drive: Drive::new(options), now: Duration::ZERO };
+        bench.drive.news = News::default();
+        bench
+    }
+
+    fn run(&mut self, cdb: &impl Cdb, data: &[u8]) -> Reply {
+        let reply = self.drive.execute(cdb.as_bytes(), data, self.now);
+        self.now += reply.takes;
+        reply
+    }
+
+    fn sense(&mut self, cdb: &impl Cdb) -> Option<(u8, u8, u8)> {
+        match self.run(cdb, &[]).ending {
+            Ending::Good => None,
+            Ending::Check(sense) => Some((sense.key, sense.asc, sense.ascq)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ask(&mut self, cdb: &impl Cdb) -> Vec<u8> {
+        let reply = self.run(cdb, &[]);
+        assert_eq!(reply.ending, Ending::Good);
+        reply.data
+    }
+
+    fn write(&mut self, lba: i32, blocks: u16) -> Option<(u8, u8, u8)> {
+        let data = vec![0x5a; usize::from(blocks) * BLOCK];
+        match self.run(&cdb::Write10::new(lba, blocks), &data).ending {
+            Ending::Check(sense) => Some((sense.key, sense.asc, sense.ascq)),
+            _ => None,
+        }
+    }
+
+    fn parameters(&mut self, parameters: &WriteParameters) -> Ending {
+        let list = page::select(&parameters.emit());
+        self.run(&cdb::ModeSelect10::new(60), &list).ending
+    }
+
+    fn track_at_once(&mut self, more: bool, test: bool) {
+        let multi = if more { MultiSession::More } else { MultiSession::Last };
+        assert_eq!(self.parameters(&WriteParameters::cd_track_at_once(multi, test)), Ending::Good);
+    }
+
+    fn next_writable(&mut self) -> Option<i32> {
+        let reply = self.run(&cdb::ReadTrackInformation::track(0xff), &[]);
+        TrackInformation::parse(&reply.data).ok().and_then(|info| info.next_writable)
+    }
+
+    fn disc(&mut self) -> DiscInformation {
+        DiscInformation::parse(&self.ask(&cdb::ReadDiscInformation::new(34))).unwrap()
+    }
+
+    fn close(&mut self, function: u8, track: u16) -> Option<(u8, u8, u8)> {
+        self.sense(&cdb::CloseTrackSession::new(function, track, false))
+    }
+
+    fn flush(&mut self) {
+        assert_eq!(self.sense(&cdb::SynchronizeCache::new(false)), None);
+    }
+}
+
+fn slow(tenths: u32) -> DriveOptions {
+    DriveOptions { pace: Pace::Times(tenths), buffer: 1 << 20, ..DriveOptions::default() }
+}
+
+#[test]
+fn news_are_told_once_and_inquiry_does_not_take_them() {
+    let mut drive = Drive::new(DriveOptions::default());
+    drive.start_with(Medium::in_memory("cd-r".parse().unwrap()));
+    let mut bench = Bench { drive, now: Duration::ZERO };
+    assert_eq!(bench.ask(&cdb::Inquiry::new(36))[8..32], *b"DISCMASTVirtual Recorder");
+    let ready = cdb::TestUnitReady::zeroed();
+    assert_eq!(bench.sense(&ready), Some((6, 0x29, 0)));
+    assert_eq!(bench.sense(&ready), Some((2, 4, 1)));
+    bench.now += Duration::from_millis(3);
+    assert_eq!(bench.sense(&ready), Some((6, 0x28, 0)));
+    assert_eq!(bench.sense(&ready), None);
+}
+
+#[test]
+fn a_cd_burnt_track_at_once_has_the_table_of_contents_of_a_real_one() {
+    let mut bench = Bench::with("cd-r");
+    assert_eq!(bench.disc().capacity(Profile::CD_R), Some(359_849));
+    bench.track_at_once(false, false);
+    assert_eq!(bench.next_writable(), Some(0));
+    for lba in (0..400).step_by(16) {
+        assert_eq!(bench.write(lba, 16), None);
+    }
+    bench.flush();
+    assert_eq!(bench.disc().status, DiscStatus::Appendable);
+    assert_eq!(bench.next_writable(), Some(552));
+    assert_eq!(bench.close(2, 0), None);
+    assert_eq!(bench.disc().status, DiscStatus::Complete);
+    assert_eq!(bench.next_writable(), None);
+    let toc = bench.ask(&cdb::ReadToc::new(0, 0, 804));
+    assert_eq!(toc, [0, 18, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0, 0, 0x14, 0xaa, 0, 0, 0, 0x01, 0x92]);
+    assert_eq!(bench.ask(&cdb::ReadCapacity::zeroed()), [0, 0, 0x01, 0x91, 0, 0, 8, 0]);
+    // The two run-out blocks count and cannot be read.
+    assert_eq!(bench.sense(&cdb::Read10::new(399, 1)), None);
+    assert_eq!(bench.sense(&cdb::Read10::new(399, 2)), Some((5, 0x64, 0)));
+    assert_eq!(bench.sense(&cdb::Read10::new(402, 1)), Some((5, 0x21, 0)));
+    assert_eq!(bench.write(552, 1), Some((7, 0x27, 0)));
+    assert!(bench.drive.violations().is_empty());
+}
+
+#[test]
+fn the_full_table_of_a_multisession_cd_tells_where_the_next_session_starts() {
+    let mut bench = Bench::with("cd-r");
+    bench.track_at_once(true, false);
+    for lba in (0..320).step_by(16) {
+        bench.write(lba, 16);
+    }
+    bench.flush();
+    assert_eq!(bench.close(2, 0), None);
+    let full = bench.ask(&cdb::ReadToc::new(2, 1, 804));
+    #[rustfmt::skip]
+    assert_eq!(full, [
+        0, 68, 1, 1,
+        1, 0x14, 0, 0xa0, 0, 0, 0, 0, 1, 0, 0,
+        1, 0x14, 0, 0xa1, 0, 0, 0, 0, 1, 0, 0,
+        1, 0x14, 0, 0xa2, 0, 0, 0, 0, 0, 6, 22,
+        1, 0x14, 0, 0x01, 0, 0, 0, 0, 0, 2, 0,
+        // Next session at 322 + 11400 = 11722: 2 min 38 s 22; last possible lead-out 79:59:74.
+        1, 0x54, 0, 0xb0, 2, 38, 22, 2, 79, 59, 74,
+        1, 0x54, 0, 0xc0, 0, 0, 0, 0, 97, 15, 17,
+    ]);
+    assert_eq!(bench.next_writable(), Some(11_722));
+    let info = bench.disc();
+    assert_eq!((info.sessions, info.first_track_in_last_session, info.last_track_in_last_session), (2, 2, 2));
+    assert_eq!(bench.ask(&cdb::ReadToc::new(1, 0, 12)), [0, 10, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_dvd_plus_r_takes_sessions_until_it_is_finalised() {
+    let mut bench = Bench::with("dvd+r:40000");
+    assert_eq!(bench.write(0, 20), None);
+    assert_eq!(bench.write(20, 12), None);
+    bench.flush();
+    assert_eq!(bench.close(2, 0), Some((5, 0x72, 3)));
+    assert_eq!(bench.close(1, 1), None);
+    assert_eq!(bench.close(2, 0), None);
+    assert_eq!(bench.next_writable(), Some(32 + 2048));
+    assert_eq!(bench.write(32 + 2048, 16), None);
+    bench.flush();
+    assert_eq!(bench.close(1, 2), None);
+    assert_eq!(bench.close(6, 0), None);
+    let toc = Toc::parse(&bench.ask(&cdb::ReadToc::new(0, 0, 804))).unwrap();
+    assert_eq!((toc.first, toc.last, toc.lead_out()), (1, 2, Some(2096)));
+    assert_eq!(bench.disc().status, DiscStatus::Complete);
+    assert_eq!(bench.sense(&cdb::Read10::new(31, 1)), None);
+    assert_eq!(bench.sense(&cdb::Read10::new(32, 1)), Some((5, 0x64, 0)));
+    assert_eq!(bench.close(5, 0), Some((7, 0x27, 0)));
+}
+
+#[test]
+fn a_test_write_moves_the_address_and_leaves_no_trace() {
+    let mut bench = Bench::with("cd-r:5000");
+    bench.track_at_once(false, true);
+    assert_eq!(bench.write(0, 32), None);
+    assert_eq!(bench.next_writable(), Some(32));
+    assert_eq!(bench.write(0, 32), Some((5, 0x21, 2)));
+    assert_eq!(bench.next_writable(), Some(32));
+    for lba in (32..512).step_by(32) {
+        assert_eq!(bench.write(lba, 32), None);
+    }
+    bench.flush();
+    assert_eq!(bench.next_writable(), Some(512 + 152));
+    assert_eq!(bench.close(2, 0), None);
+    assert_eq!(bench.disc().status, DiscStatus::Blank);
+    assert_eq!(bench.next_writable(), Some(0));
+    assert!(bench.drive.medium().unwrap().layout().is_blank());
+    assert!(bench.drive.violations().is_empty());
+}
+
+#[test]
+fn long_operations_run_in_the_background_and_tell_how_far_they_are() {
+    let mut bench = Bench::made("cd-rw:5000", slow(100));
+    bench.track_at_once(false, false);
+    for lba in (0..320).step_by(32) {
+        assert_eq!(bench.write(lba, 32), None);
+    }
+    assert_eq!(bench.sense(&cdb::SynchronizeCache::new(true)), None);
+    let started = bench.now;
+    let ends = bench.drive.next_deadline().unwrap();
+    bench.now = started + (ends - started) / 4;
+    let reply = bench.run(&cdb::TestUnitReady::zeroed(), &[]);
+    let Ending::Check(sense) = reply.ending else { panic!("{reply:?}") };
+    assert!(sense.is(2, 4, 8));
+    assert!(sense.progress.unwrap().abs_diff(16_384) <= 1);
+    // REQUEST SENSE tells the same.
+    assert_eq!(Sense::parse(&bench.ask(&cdb::RequestSense::new(18))).unwrap().progress, sense.progress);
+    bench.now = ends;
+    assert_eq!(bench.sense(&cdb::TestUnitReady::zeroed()), None);
+    assert_eq!(bench.sense(&cdb::CloseTrackSession::new(2, 0, true)), None);
+    assert_eq!(bench.write(472, 1), Some((2, 4, 7)));
+    bench.now = bench.drive.next_deadline().unwrap();
+    assert_eq!(bench.sense(&cdb::Blank::new(1, true)), None);
+    assert_eq!(bench.sense(&cdb::TestUnitReady::zeroed()), Some((2, 4, 7)));
+    bench.now = bench.drive.next_deadline().unwrap();
+    assert_eq!(bench.disc().status, DiscStatus::Blank);
+    assert_eq!(bench.next_writable(), Some(0));
+}
+
+#[test]
+fn a_full_buffer_asks_for_the_same_write_again() {
+    // 8x: 1411 kB/s; the buffer holds 512 blocks.
+    let mut bench = Bench::made("cd-r:5000", slow(80));
+    bench.track_at_once(false, false);
+    for lba in (0..512).step_by(32) {
+        assert_eq!(bench.write(lba, 32), None);
+    }
+    assert_eq!(bench.write(512, 32), Some((2, 4, 8)));
+    let capacity = bench.ask(&cdb::ReadBufferCapacity::new());
+    assert_eq!(capacity, [0, 10, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+    // 65536 bytes at 1411000 a second.
+    bench.now += Duration::from_micros(46_440);
+    assert_eq!(bench.write(512, 32), Some((2, 4, 8)));
+    bench.now += Duration::from_micros(10);
+    assert_eq!(bench.write(512, 32), None);
+    assert!(bench.drive.violations().is_empty());
+}
+
+#[test]
+fn a_late_host_loses_the_disc_only_without_underrun_protection() {
+    for protected in [true, false] {
+        let mut bench = Bench::made("cd-r:5000", slow(80));
+        let parameters = WriteParameters {
+            underrun_protection: protected,
+            ..WriteParameters::cd_track_at_once(MultiSession::Last, false)
+        };
+        assert_eq!(bench.parameters(&parameters), Ending::Good);
+        for lba in (0..512).step_by(32) {
+            bench.write(lba, 32);
+        }
+        bench.now += Duration::from_secs(2);
+        assert_eq!(bench.write(512, 32), if protected { None } else { Some((3, 0x0c, 9)) });
+        assert_eq!(bench.drive.buffer.underruns(), 1);
+    }
+}
+
+#[test]
+fn write_parameters_are_taken_only_as_far_as_the_drive_goes() {
+    let mut bench = Bench::with("cd-r");
+    let good = WriteParameters::cd_track_at_once(MultiSession::More, true);
+    for (parameters, byte) in [
+        (WriteParameters { write_type: page::WriteType::SessionAtOnce, ..good }, 10),
+        (WriteParameters { write_type: page::WriteType::Packet, ..good }, 10),
+        (WriteParameters { track_mode: 0, ..good }, 11),
+        (WriteParameters { data_block: page::DataBlock::RAW, ..good }, 12),
+    ] {
+        let Ending::Check(sense) = bench.parameters(&parameters) else { panic!("{parameters:?}") };
+        assert!(sense.is(5, 0x26, 0));
+        assert_eq!(sense.field, Some(byte));
+    }
+    assert_eq!(bench.parameters(&good), Ending::Good);
+    let answer = bench.ask(&cdb::ModeSense10::new(5, 60));
+    assert_eq!(answer[..2], [0, 58]);
+    assert_eq!(WriteParameters::parse(page::find(&answer, 5).unwrap()), Ok(good));
+}
+
+#[test]
+fn a_locked_tray_stays_closed_and_tells_of_the_button() {
+    let mut bench = Bench::with("cd-r");
+    let gesn = cdb::GetEventStatus::new(0x10, 8);
+    assert_eq!(bench.ask(&gesn), [0, 6, 4, 0x10, 0, 2, 0, 0]);
+    assert_eq!(bench.sense(&cdb::PreventAllow::new(true)), None);
+    assert_eq!(bench.sense(&cdb::StartStopUnit::eject(false)), Some((5, 0x53, 2)));
+    bench.drive.press_button(bench.now);
+    assert_eq!(bench.drive.next_event(), Some(Event::EjectRequest));
+    assert_eq!(bench.ask(&gesn), [0, 6, 4, 0x10, 1, 2, 0, 0]);
+    assert_eq!(bench.ask(&gesn), [0, 6, 4, 0x10, 0, 2, 0, 0]);
+    assert_eq!(bench.sense(&cdb::PreventAllow::new(false)), None);
+    bench.drive.press_button(bench.now);
+    assert_eq!(bench.ask(&gesn), [0, 6, 4, 0x10, 3, 1, 0, 0]);
+    assert_eq!(bench.sense(&cdb::TestUnitReady::zeroed()), Some((2, 0x3a, 2)));
+    assert_eq!(bench.sense(&cdb::StartStopUnit::load(false)), None);
+    assert_eq!(bench.ask(&gesn), [0, 6, 4, 0x10, 2, 2, 0, 0]);
+    assert_eq!(bench.sense(&cdb::TestUnitReady::zeroed()), Some((6, 0x28, 0)));
+    assert_eq!(bench.ask(&gesn), [0, 6, 4, 0x10, 0, 2, 0, 0]);
+}
+
+#[test]
+fn closing_a_session_tells_that_the_disc_is_another_now() {
+    let mut bench = Bench::with("dvd+r:4096");
+    bench.write(0, 32);
+    bench.flush();
+    assert_eq!(bench.close(1, 1), None);
+    assert_eq!(bench.drive.next_event(), None);
+    assert_eq!(bench.close(2, 0), None);
+    assert_eq!(bench.drive.next_event(), Some(Event::MediaChange { present: true, open: false }));
+    assert_eq!(bench.ask(&cdb::GetEventStatus::new(0x10, 8))[4..6], [2, 2]);
+    assert_eq!(bench.sense(&cdb::TestUnitReady::zeroed()), None);
+}
+
+#[test]
+fn speeds_are_those_that_are_offered() {
+    let mut bench = Bench::made("dvd+r", slow(80));
+    let answer = bench.ask(&cdb::GetPerformance::write_speeds(16));
+    assert_eq!(
+        answer[..24],
+        [0, 0, 0, 68, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0x23, 5, 0x3f, 0, 0, 0x2b, 0x48, 0, 0, 0x2b, 0x48]
+    );
+    let speeds = crate::mmc::performance::WriteSpeed::parse_all(&answer).unwrap();
+    assert_eq!(speeds.iter().map(|speed| speed.write).collect::<Vec<_>>(), [11_080, 8310, 5540, 3324]);
+    let set = cdb::SetStreaming::new();
+    assert_eq!(bench.run(&set, &speeds[2].request().emit()).ending, Ending::Good);
+    assert_eq!(bench.drive.write_speed, 5540);
+    let beyond = crate::mmc::performance::Streaming { end: 2_295_104, ..speeds[2].request() };
+    assert!(matches!(bench.run(&set, &beyond.emit()).ending, Ending::Check(sense) if sense.is(5, 0x26, 0)));
+    assert_eq!(bench.sense(&cdb::SetCdSpeed::new(0xffff, 6000)), None);
+    assert_eq!(bench.drive.write_speed, 5540);
+    assert_eq!(bench.sense(&cdb::SetCdSpeed::new(0xffff, 0xffff)), None);
+    assert_eq!(bench.drive.write_speed, 11_080);
+}
+
+#[test]
+fn features_follow_the_disc() {
+    use crate::mmc::feature::{Configuration, code};
+    let mut cd = Bench::with("cd-rw");
+    let all = Configuration::parse(&cd.ask(&cdb::GetConfiguration::new(0, 0, 8192))).unwrap();
+    assert_eq!(all.current, Profile::CD_RW);
+    assert_eq!(all.profiles(), [Profile::DVD_PLUS_R, Profile::CD_RW, Profile::CD_R]);
+    assert!(all.is_current(code::CD_TAO) && !all.is_current(code::DVD_PLUS_R) && all.can_test_write());
+    assert!(all.features.windows(2).all(|pair| pair[0].code < pair[1].code));
+    assert_eq!(all.serial().as_deref(), Some("VD000001"));
+    let one = cd.ask(&cdb::GetConfiguration::new(2, 0x2d, 8192));
+    assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2d, 9, 4, 0x46, 0, 1, 0]);
+    let mut empty = Bench::empty(DriveOptions::default());
+    let none = Configuration::parse(&empty.ask(&cdb::GetConfiguration::new(0, 0, 8192))).unwrap();
+    assert_eq!(none.current, Profile::NONE);
+    assert!(!none.is_current(code::CD_TAO) && none.feature(code::DVD_PLUS_R).is_some());
+}
+
+#[test]
+fn a_write_repeated_blindly_after_an_error_is_held_against_the_host() {
+    let faults = "write nth=2 sense(3/0C/00); write nth=3 sense-after(B/08/01)";
+    let options = DriveOptions { faults: faults.parse().unwrap(), ..DriveOptions::default() };
+    let mut bench = Bench::made("dvd+r:4096", options);
+    assert_eq!(bench.write(0, 16), None);
+    assert_eq!(bench.write(16, 16), Some((3, 0x0c, 0)));
+    assert!(bench.drive.violations().is_empty());
+    assert_eq!(bench.write(16, 16), Some((0x0b, 8, 1)));
+    assert_eq!(bench.drive.violations().len(), 1);
+    // The blocks were taken: who asks learns it.
+    assert_eq!(bench.next_writable(), Some(32));
+    assert_eq!(bench.write(32, 16), None);
+    assert_eq!(bench.drive.violations().len(), 1);
+    assert!(bench.drive.unfired().is_empty());
+    assert!(bench.drive.scene().to_string().contains("VIOLATED WRITE of 16 blocks at 16"));
+}
+
+#[test]
+fn faults_delay_and_make_the_drive_vanish() {
+    let faults = "read-toc hang(60s); inquiry vanish; test-unit-ready busy";
+    let options = DriveOptions { faults: faults.parse().unwrap(), ..DriveOptions::default() };
+    let mut bench = Bench::empty(options);
+    assert_eq!(bench.run(&cdb::TestUnitReady::zeroed(), &[]).ending, Ending::Busy);
+    assert_eq!(bench.run(&cdb::ReadToc::new(0, 0, 4), &[]).takes, Duration::from_secs(60));
+    assert_eq!(bench.run(&cdb::Inquiry::new(36), &[]).ending, Ending::Vanished);
+}
+
+#[test]
+fn data_of_another_length_than_announced_are_refused() {
+    let mut bench = Bench::with("dvd+r:4096");
+    for length in [0, BLOCK, 2 * BLOCK - 1, 2 * BLOCK + 1] {
+        let reply = bench.run(&cdb::Write10::new(0, 2), &vec![0; length]);
+        assert!(matches!(reply.ending, Ending::Check(sense) if sense.is(5, 0x1a, 0)), "{length}");
+        assert_eq!(bench.next_writable(), Some(0));
+    }
+}
+
+/// What each state says to each command: a sense, or that it goes.
+#[test]
+fn every_state_answers_every_command_as_it_should() {
+    type State = (&'static str, fn() -> Bench);
+    type Command = (&'static str, fn(&mut Bench) -> Option<(u8, u8, u8)>);
+    let states: [State; 8] = [
+        ("empty", || Bench::empty(DriveOptions::default())),
+        ("open", || Bench::empty(DriveOptions { open: true, ..DriveOptions::default() })),
+        ("loading", || {
+            let mut bench = Bench::empty(DriveOptions::default());
+            bench.drive.start_with(Medium::in_memory("cd-r".parse().unwrap()));
+            bench
+        }),
+        ("cd blank", || Bench::with("cd-r")),
+        ("cd writing", || {
+            let mut bench = Bench::with("cd-r");
+            bench.write(0, 16);
+            bench
+        }),
+        ("cd closed", || {
+            let mut bench = Bench::with("cd-r");
+            (0..320).step_by(16).for_each(|lba| {
+                bench.write(lba, 16);
+            });
+            bench.flush();
+            bench.close(2, 0);
+            bench
+        }),
+        ("dvd writing", || {
+            let mut bench = Bench::with("dvd+r:4096");
+            bench.write(0, 16);
+            bench
+        }),
+        ("dvd closed", || {
+            let mut bench = Bench::with("dvd+r:4096");
+            bench.write(0, 16);
+            bench.close(1, 1);
+            bench.close(6, 0);
+            bench
+        }),
+    ];
+    let commands: [Command; 10] = [
+        ("ready", |bench| bench.sense(&cdb::TestUnitReady::zeroed())),
+        ("toc", |bench| bench.sense(&cdb::ReadToc::new(0, 0, 12))),
+        ("disc", |bench| bench.sense(&cdb::ReadDiscInformation::new(34))),
+        ("track", |bench| bench.sense(&cdb::ReadTrackInformation::track(0xff))),
+        ("write", |bench| bench.write(16, 16)),
+        ("read", |bench| bench.sense(&cdb::Read10::new(0, 1))),
+        ("session", |bench| bench.close(2, 0)),
+        ("blank", |bench| bench.sense(&cdb::Blank::new(1, false))),
+        ("reserve", |bench| bench.sense(&cdb::ReserveTrack::new(320))),
+        ("eject", |bench| bench.sense(&cdb::StartStopUnit::eject(false))),
+    ];
+    let mut table = String::new();
+    for (state, make) in states {
+        table += &format!("{state:12}");
+        for (_, command) in commands {
+            let sense = command(&mut make());
+            table +=
+                &sense.map_or(" ok     ".into(), |(key, asc, ascq)| format!(" {key:X}/{asc:02X}/{ascq:02X}"));
+        }
+        table += "\n";
+    }
+    let head = commands.map(|(name, _)| format!(" {name:7}")).concat();
+    let table = format!("{:12}{head}\n{table}", "");
+    assert_eq!(
+        table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"),
+        STATES.trim_matches('\n'),
+        "\n{table}"
+    );
+}
+
+const STATES: &str = "
+             ready   toc     disc    track   write   read    session blank   reserve eject
+empty        2/3A/01 2/3A/01 2/3A/01 2/3A/01 2/3A/01 2/3A/01 2/3A/01 2/3A/01 2/3A/01 ok
+open         2/3A/02 2/3A/02 2/3A/02 2/3A/02 2/3A/02 2/3A/02 2/3A/02 2/3A/02 2/3A/02 ok
+loading      2/04/01 2/04/01 2/04/01 2/04/01 2/04/01 2/04/01 2/04/01 2/04/01 2/04/01 2/04/01
+cd blank     ok      5/24/00 ok      ok      5/21/02 5/21/00 5/2C/00 5/30/05 ok      ok
+cd writing   ok      5/24/00 ok      ok      ok      5/2C/00 ok      5/30/05 5/2C/00 ok
+cd closed    ok      ok      ok      5/24/00 7/27/00 ok      7/27/00 5/30/05 5/2C/00 ok
+dvd writing  ok      5/24/00 ok      ok      ok      ok      5/72/03 5/30/05 5/2C/00 ok
+dvd closed   ok      ok      ok      5/24/00 7/27/00 ok      7/27/00 5/30/05 5/2C/00 ok
+";
+
+/// Commands that a host might send, in any order, with fields that may be nonsense.
+fn any_command() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    let known = prop_oneof![
+        (any::<i16>(), 0_u16..40)
+            .prop_map(|(lba, blocks)| cdb::Write10::new(lba.into(), blocks).as_bytes().to_vec()),
+        (any::<i16>(), 0_u16..40)
+            .prop_map(|(lba, blocks)| cdb::Read10::new(lba.into(), blocks).as_bytes().to_vec()),
+        any::<bool>().prop_map(|immed| cdb::SynchronizeCache::new(immed).as_bytes().to_vec()),
+        (0_u8..8, 0_u16..5, any::<bool>()).prop_map(|(function, track, immed)| {
+            cdb::CloseTrackSession::new(function, track, immed).as_bytes().to_vec()
+        }),
+        (0_u32..9000).prop_map(|size| cdb::ReserveTrack::new(size).as_bytes().to_vec()),
+        (0_u8..3).prop_map(|what| cdb::Blank::new(what, false).as_bytes().to_vec()),
+        (0_u32..300).prop_map(|track| cdb::ReadTrackInformation::track(track).as_bytes().to_vec()),
+        (0_u8..8).prop_map(|format| cdb::ReadToc::new(format, 0, 2048).as_bytes().to_vec()),
+        (0_u8..4).prop_map(|action| vec![0x1b, 0, 0, 0, action, 0]),
+        Just(cdb::ReadDiscInformation::new(34).as_bytes().to_vec()),
+        (
+            prop_oneof![
+                Just(0x46_u8),
+                Just(0x5a),
+                Just(0x51),
+                Just(0x23),
+                Just(0xac),
+                Just(0xad),
+                any::<u8>()
+            ],
+            proptest::collection::vec(any::<u8>(), 0..16)
+        )
+            .prop_map(|(opcode, rest)| [&[opcode][..], &rest].concat()),
+    ];
+    (known, proptest::collection::vec(any::<u8>(), 0..80))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_sequence_of_commands_makes_it_panic_or_go_back(
+        kind in prop_oneof![Just("cd-r:30000"), Just("cd-rw:5000"), Just("dvd+r:8192")],
+        commands in proptest::collection::vec((any_command(), 0_u64..20, any::<bool>()), 1..60),
+    ) {
+        let mut bench = Bench::with(kind);
+        let mut highest = 0;
+        for ((cdb, noise), millis, at_next) in commands {
+            bench.now += Duration::from_millis(millis);
+            let next = bench.drive.visible_layout().ok().and_then(|layout| layout.open_track()?.next);
+            let mut cdb = cdb;
+            if let (Some(mut write), Some(next), true) = (cdb::Write10::read(&cdb), next, at_next) {
+                write.lba = i32::try_from(next).unwrap().into();
+                cdb = write.as_bytes().to_vec();
+            }
+            let data = match cdb::Write10::read(&cdb).map(|write| write.transfer()) {
+                Some(Transfer::ToDrive(bytes)) => vec![7; bytes],
+                _ => noise,
+            };
+            let reply = bench.drive.execute(&cdb, &data, bench.now);
+            bench.now += reply.takes;
+            prop_assert!(reply.data.len() <= 1 << 17);
+            let layout = bench.drive.medium().unwrap().layout();
+            prop_assert!(layout.is_sound(), "{}", bench.drive.scene());
+            if cdb.first() == Some(&0xa1) {
+                highest = 0;
+            }
+            // The next writable address of what is open never falls, except by erasing.
+            let end = layout.data_end();
+            prop_assert!(end >= highest, "{} < {highest}\n{}", end, bench.drive.scene());
+            highest = end;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What the standards fix about the layout of each kind of disc, as a table.
+
+use crate::mmc::Profile;
+
+/// The rules of one kind of disc. Lengths in blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The kind.
+    pub profile: Profile,
+    /// Blocks behind the data of a track that count as its own and cannot be read.
+    pub run_out: u32,
+    /// From the end of a track to the start of the next in the same session.
+    pub track_gap: u32,
+    /// From the lead-out of the first session to the start of the second: lead-out, lead-in and pre-gap.
+    pub first_session_gap: u32,
+    /// The same behind later sessions.
+    pub session_gap: u32,
+    /// Blocks that are recorded together; a shorter rest is padded.
+    pub alignment: u32,
+    /// The shortest track.
+    pub min_track: u32,
+    /// Tracks on a disc at most.
+    pub max_tracks: u16,
+    /// A flush ends the track (track at once).
+    pub flush_closes: bool,
+    /// Closing a session closes what is open in it, rather than refuse.
+    pub session_closes_tracks: bool,
+    /// It can be erased.
+    pub erasable: bool,
+    /// Blocks of an ordinary disc.
+    pub capacity: u32,
+}
+
+/// CD by the orange book as MMC-6 §4.2 tells it; DVD+R by ECMA-349 and MMC-6 §4.3.
+#[rustfmt::skip]
+const RULES: &[Rules] = &[
+    Rules { profile: Profile::CD_R,       run_out: 2, track_gap: 150, first_session_gap: 11_400, session_gap: 6_900, alignment: 1,  min_track: 300, max_tracks: 99,  flush_closes: true,  session_closes_tracks: true,  erasable: false, capacity: 359_849 },
+    Rules { profile: Profile::CD_RW,      run_out: 2, track_gap: 150, first_session_gap: 11_400, session_gap: 6_900, alignment: 1,  min_track: 300, max_tracks: 99,  flush_closes: true,  session_closes_tracks: true,  erasable: true,  capacity: 359_849 },
+    Rules { profile: Profile::DVD_PLUS_R, run_out: 0, track_gap: 32,  first_session_gap: 2_048,  session_gap: 2_048, alignment: 16, min_track: 16,  max_tracks: 153, flush_closes: false, session_closes_tracks: false, erasable: false, capacity: 2_295_104 },
+];
+
+impl Rules {
+    /// The rules of discs of `profile`, if this drive knows them.
+    pub fn of(profile: Profile) -> Option<&'static Self> {
+        RULES.iter().find(|rules| rules.profile == profile)
+    }
+
+    /// Every kind of disc that this drive knows.
+    pub fn all() -> &'static [Self] {
+        RULES
+    }
+}
