@@ -29,7 +29,7 @@ impl Continuation {
         if length == 0 {
             return Vec::new();
         }
-        if self.at % BLOCK + length > BLOCK && self.at % BLOCK != 0 {
+        if self.at % BLOCK + length > BLOCK && !self.at.is_multiple_of(BLOCK) {
             self.at = self.at.next_multiple_of(BLOCK);
         }
         let areas = if length <= BLOCK {

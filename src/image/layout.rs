@@ -73,6 +73,12 @@ impl Layout {
             return Err(ImageError::TooManyDirectories { count: directories });
         }
         let contents = Contents::collect(tree)?;
+        // Before anything is counted record by record: a sparse file may claim to be of any size.
+        let content_blocks = contents.blocks(tree);
+        let end = content_blocks.saturating_add(options.start_block.into());
+        if end > u32::MAX.into() {
+            return Err(ImageError::TooManyBlocks { end });
+        }
         let iso = View::build(tree, Naming::Iso, options.rock_ridge, &contents.refs)?;
         let joliet = options
             .joliet
@@ -86,11 +92,11 @@ impl Layout {
             joliet,
             empty_block: 0,
             tree_stamp: tree.stamp(),
-            content_blocks: 0,
+            content_blocks,
             end: options.start_block,
         };
         layout.measure(tree)?;
-        layout.reserve_all(tree)?;
+        layout.reserve_all()?;
         layout.place_directories();
         let first = layout.region(What::Contents).map_or(0, |region| region.start);
         layout.contents.place(tree, first, layout.empty_block);
@@ -154,7 +160,7 @@ impl Layout {
         Ok(())
     }
 
-    fn reserve_all(&mut self, tree: &Tree) -> Result<(), ImageError> {
+    fn reserve_all(&mut self) -> Result<(), ImageError> {
         let views: &[Which] =
             if self.joliet.is_some() { &[Which::Iso, Which::Joliet] } else { &[Which::Iso] };
         self.reserve(What::SystemArea, FIRST_DESCRIPTOR.into())?;
@@ -173,7 +179,6 @@ impl Layout {
             let blocks = each.map(|one| u64::from(one.blocks) + u64::from(one.continuation_blocks)).sum();
             self.reserve(What::Directories(which), blocks)?;
         }
-        self.content_blocks = self.contents.blocks(tree);
         self.reserve(What::Contents, self.content_blocks)?;
         self.reserve(What::Padding, self.options.pad_blocks.into())
     }

@@ -19,6 +19,7 @@ pub mod iso9660;
 pub mod joliet;
 pub mod layout;
 pub mod options;
+pub mod read;
 pub mod rock_ridge;
 pub mod stream;
 pub mod tree;
@@ -34,6 +35,7 @@ pub use error::ImageError;
 pub use file::{WriteError, write_image};
 pub use layout::Layout;
 pub use options::{JolietLength, Options, Ownership};
+pub use read::{StructureError, StructureSummary, TreeSummary, check_structure};
 pub use stream::{ContentSource, Stream, StreamError};
 pub use tree::{ContentId, Counts, Kind, Meta, NodeId, Tree, TreeError};
 

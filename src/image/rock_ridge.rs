@@ -170,66 +170,76 @@ fn push_announcement(out: &mut Vec<u8>) {
 struct Component<'a> {
     flags: u8,
     text: &'a [u8],
+    /// Whether it starts a new entry.
+    begins: bool,
 }
 
 const CONTINUE: u8 = 0x01;
 const CURRENT: u8 = 0x02;
 const PARENT: u8 = 0x04;
 const ROOT: u8 = 0x08;
-/// Longest text of a component record: it must fit into an SL entry of its own.
-const COMPONENT_MAX: usize = ENTRY_MAX - SL_HEADER - 2;
+const COMPONENT_HEADER: usize = 2;
 
-/// The components of a target; what is too long for one entry comes in parts.
-fn components(target: &[u8]) -> impl Iterator<Item = Component<'_>> {
-    let root = target.starts_with(b"/").then_some(Component { flags: ROOT, text: &[] });
+/// Hands out the component records of a target, entry by entry.
+///
+/// An entry ends inside a component wherever it can: libarchive forgets the slash between components when one
+/// entry ends with the first and the next starts with the second.
+fn components(target: &[u8], mut put: impl FnMut(Component<'_>)) {
+    const ROOM: usize = ENTRY_MAX - SL_HEADER;
+    const SMALLEST_PART: usize = COMPONENT_HEADER + 1;
+    let root = target.starts_with(b"/").then_some(&b"/"[..]);
     let names = target.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
-    root.into_iter().chain(names.flat_map(|name| {
-        let mut parts = name.chunks(COMPONENT_MAX).peekable();
-        std::iter::from_fn(move || {
-            let part = parts.next()?;
-            Some(match (name, parts.peek()) {
-                (b".", _) => Component { flags: CURRENT, text: &[] },
-                (b"..", _) => Component { flags: PARENT, text: &[] },
-                (_, Some(_)) => Component { flags: CONTINUE, text: part },
-                (_, None) => Component { flags: 0, text: part },
-            })
-        })
-    }))
+    let mut names = root.into_iter().chain(names).peekable();
+    let (mut room, mut begins) = (ROOM, true);
+    while let Some(name) = names.next() {
+        let (flags, mut text) = match name {
+            b"/" => (ROOT, &[][..]),
+            b"." => (CURRENT, &[][..]),
+            b".." => (PARENT, &[][..]),
+            name => (0, name),
+        };
+        loop {
+            let length = COMPONENT_HEADER + text.len();
+            let tight = names.peek().is_some() && text.len() > 1 && length + SMALLEST_PART > room;
+            if length <= room && !tight {
+                put(Component { flags, text, begins });
+                (room, begins) = (room - length, false);
+                break;
+            }
+            if text.len() > 1 && room >= SMALLEST_PART {
+                let (part, rest) = text.split_at((text.len() - 1).min(room - COMPONENT_HEADER));
+                put(Component { flags: CONTINUE, text: part, begins });
+                text = rest;
+            }
+            (room, begins) = (ROOM, true);
+        }
+    }
 }
 
 fn link_length(target: &[u8]) -> usize {
-    let (mut length, mut entry) = (SL_HEADER, SL_HEADER);
-    for component in components(target) {
-        let more = 2 + component.text.len();
-        if entry + more > ENTRY_MAX {
-            length += SL_HEADER;
-            entry = SL_HEADER;
-        }
-        length += more;
-        entry += more;
-    }
+    let mut length = 0;
+    components(target, |component| {
+        length += COMPONENT_HEADER + component.text.len() + if component.begins { SL_HEADER } else { 0 };
+    });
     length
 }
 
 /// SL, symbolic link (RRIP 1.12 §4.1.3).
 fn push_link(out: &mut Vec<u8>, target: &[u8]) {
-    if target.is_empty() {
-        return;
-    }
-    let begin = |out: &mut Vec<u8>| {
-        out.extend_from_slice(&[b'S', b'L', SL_HEADER as u8, 1, 0]);
-        out.len() - SL_HEADER
-    };
-    let mut entry = begin(out);
-    for Component { flags, text } in components(target) {
-        if out.len() - entry + 2 + text.len() > ENTRY_MAX {
-            out[entry + 4] = CONTINUE;
-            entry = begin(out);
+    let first = out.len();
+    let mut entry = first;
+    components(target, |Component { flags, text, begins }| {
+        if begins {
+            if out.len() > first {
+                out[entry + 4] = CONTINUE;
+            }
+            entry = out.len();
+            out.extend_from_slice(&[b'S', b'L', 0, 1, 0]);
         }
         out.extend_from_slice(&[flags, text.len() as u8]);
         out.extend_from_slice(text);
         out[entry + 2] = (out.len() - entry) as u8;
-    }
+    });
 }
 
 #[cfg(test)]
@@ -281,6 +291,18 @@ mod tests {
         push_link(&mut entries, &target);
         assert_eq!(entries[..7], [b'S', b'L', 255, 1, CONTINUE, CONTINUE, 248]);
         assert_eq!(entries[255..], [b'S', b'L', 9, 1, 0, 0, 2, b'x', b'x']);
+        assert_eq!(entries.len(), link_length(&target));
+    }
+
+    #[test]
+    fn an_entry_ends_inside_a_component_if_it_can() {
+        let target = [&[b'a'; 120][..], &[b'b'; 125], &[b'c'; 9]].join(&b'/');
+        let mut entries = Vec::new();
+        push_link(&mut entries, &target);
+        // The second name would just fit, but then the entry would end with it.
+        assert_eq!(entries[127..131], [CONTINUE, 124, b'b', b'b']);
+        assert_eq!(entries[253..], *b"SL\x13\x01\x00\x00\x01b\x00\x09ccccccccc");
+        assert_eq!(entries[..5], [b'S', b'L', 253, 1, CONTINUE]);
         assert_eq!(entries.len(), link_length(&target));
     }
 

@@ -135,7 +135,7 @@ impl<'a, S: ContentSource> Stream<'a, S> {
     /// # Errors
     /// The source failed, a file shrank, or the buffer or the tree is not what it should be: see [`StreamError`].
     pub fn fill(&mut self, buf: &mut [u8]) -> Result<usize, StreamError<S::Error>> {
-        if buf.is_empty() || buf.len() % BLOCK != 0 {
+        if buf.is_empty() || !buf.len().is_multiple_of(BLOCK) {
             return Err(StreamError::Buffer { length: buf.len() });
         }
         if self.layout.tree_stamp != self.tree.stamp() {

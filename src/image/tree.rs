@@ -13,8 +13,9 @@ use thiserror::Error;
 
 /// Longest file name, in bytes (NAME_MAX, and what Rock Ridge readers accept).
 pub const NAME_MAX: usize = 255;
-/// Longest target of a symbolic link, in bytes (PATH_MAX without its final zero).
-pub const TARGET_MAX: usize = 4095;
+/// Longest target of a symbolic link, in bytes. Rock Ridge knows no limit, but readers do: with more, xorriso gives the
+/// whole image up and isoinfo crashes.
+pub const TARGET_MAX: usize = 1023;
 
 const NONE: u32 = u32::MAX;
 /// Numbers above this mark free slots of the index.
@@ -221,7 +222,9 @@ impl Tree {
     ) -> Result<NodeId, TreeError> {
         let reason = match target {
             [] => Some("its target is empty"),
-            long if long.len() > TARGET_MAX => Some("its target is longer than 4095 bytes"),
+            long if long.len() > TARGET_MAX => {
+                Some("its target is longer than 1023 bytes, the most that readers of Rock Ridge take")
+            }
             odd if odd.contains(&0) => Some("its target holds a zero byte"),
             _ => None,
         };

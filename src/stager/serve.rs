@@ -1,0 +1,126 @@
+//! Answering the broker's requests, one after another.
+
+use std::os::fd::OwnedFd;
+
+use super::feed::feed;
+use super::origin::Origin;
+use super::owner::become_owner;
+use super::plan::Image;
+use super::pulse::Pulse;
+use super::stash::Stash;
+use super::state::{State, allowed_in, descriptors, name};
+use super::{Ended, StagerEnd};
+use crate::api::{ErrorKind, Phase, Result};
+use crate::wire::ChannelError;
+use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
+use crate::wire::ring::RingEnd;
+
+/// Takes requests until the broker is gone, or breaks the rules. The first is `Begin`.
+///
+/// # Errors
+/// When the channel itself fails.
+pub fn serve(channel: &StagerEnd) -> std::result::Result<Ended, ChannelError> {
+    let mut image: Option<Image> = None;
+    loop {
+        let (message, fds) = match channel.receive() {
+            Ok(received) => received,
+            Err(ChannelError::Closed) => return Ok(Ended::BrokerGone),
+            Err(error) => return Err(error),
+        };
+        let state = if image.is_some() { State::Ready } else { State::Fresh };
+        let (least, most) = descriptors(&message.ask);
+        if !allowed_in(&message.ask, state) || !(least..=most).contains(&fds.len()) {
+            tracing::error!(
+                "the broker asked for {} with {} descriptors in state {state:?}; leaving",
+                name(&message.ask),
+                fds.len()
+            );
+            return Ok(Ended::Protocol);
+        }
+        if let Some(ended) = handle(channel, &mut image, message, fds)? {
+            return Ok(ended);
+        }
+    }
+}
+
+/// Does what one request asks, and answers it.
+fn handle(
+    channel: &StagerEnd,
+    image: &mut Option<Image>,
+    message: ToStager,
+    fds: Vec<OwnedFd>,
+) -> std::result::Result<Option<Ended>, ChannelError> {
+    let id = message.id;
+    let mut pulse = Pulse::new(channel, id, phase(&message.ask));
+    let result = match (message.ask, image.as_mut()) {
+        // It crossed the end of the request that it was to end.
+        (Ask::Cancel, _) => return Ok(None),
+        (Ask::Begin(begin), _) => start(&begin).map(|started| {
+            *image = Some(started);
+            Answer::Nothing
+        }),
+        (ask, Some(image)) => answer(image, ask, fds, &mut pulse),
+        (_, None) => return Ok(Some(Ended::Protocol)),
+    };
+    let deaf = pulse.is_deaf();
+    // A stager that could not become the owner must not serve anybody.
+    let lost = image.is_none();
+    match channel.send(&FromStager { id, tell: Tell::Done(result) }, &[]) {
+        Ok(()) if deaf => Ok(Some(Ended::Protocol)),
+        Ok(()) if lost => Ok(Some(Ended::NotTheOwner)),
+        Ok(()) => Ok(None),
+        Err(ChannelError::Closed) => Ok(Some(Ended::BrokerGone)),
+        Err(error) => Err(error),
+    }
+}
+
+fn start(begin: &Begin) -> Result<Image> {
+    become_owner(begin)?;
+    Ok(Image::new(Stash::new(begin.stash.clone(), begin.quota), begin.max_entries))
+}
+
+fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>) -> Result<Answer> {
+    let mut fds = fds.into_iter();
+    match ask {
+        Ask::Add { path, options, capacity } => {
+            let origin = match (path, fds.next()) {
+                (Some(path), _) => Origin::path(&path)?,
+                (None, Some(fd)) => Origin::passed(fd)?,
+                (None, None) => return Ok(Answer::Nothing),
+            };
+            image.add(origin, &options, capacity, pulse).map(Answer::Added)
+        }
+        Ask::Remove(path) => image.remove(&path).map(Answer::Blocks),
+        Ask::List(path) => image.list(&path).map(|(entries, cut)| Answer::Entries(entries, cut)),
+        Ask::Clear => image.clear().map(Answer::Blocks),
+        Ask::SetProperties(properties) => image.set_properties(properties).map(Answer::Blocks),
+        Ask::Plan { start } => image.plan(start, pulse).map(Answer::Blocks),
+        Ask::Feed => {
+            if let (Some(memory), Some(wake)) = (fds.next(), fds.next()) {
+                feed(image, RingEnd { memory, wake }, pulse)?;
+            }
+            Ok(Answer::Nothing)
+        }
+        // Both are handled before.
+        Ask::Begin(_) | Ask::Cancel => Ok(Answer::Nothing),
+    }
+    .inspect_err(|error| {
+        if error.kind != ErrorKind::UserAbort {
+            tracing::info!("{error}");
+        }
+    })
+}
+
+const fn phase(ask: &Ask) -> Phase {
+    match ask {
+        Ask::Add { .. } => Phase::Staging,
+        Ask::Begin(_)
+        | Ask::Remove(_)
+        | Ask::List(_)
+        | Ask::Clear
+        | Ask::SetProperties(_)
+        | Ask::Plan { .. }
+        | Ask::Feed
+        | Ask::Cancel => Phase::Preparing,
+    }
+}
