@@ -6,7 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::api::{self, BLOCK, Phase, Progress, RecordOptions, Report};
-use crate::mmc::transport::Transport;
+use crate::mmc::cdb::TestUnitReady;
+use crate::mmc::transport::{Transport, tell};
 use crate::vdrive::fault::FaultScript;
 use crate::vdrive::front::InProcess;
 use crate::vdrive::medium::Medium;
@@ -82,15 +83,19 @@ pub fn feed(image: Vec<u8>, ending: Ending) -> (Consumer, JoinHandle<()>) {
     (Consumer::attach(consumer).unwrap(), feeder)
 }
 
-fn pour(end: RingEnd, image: &[u8], ending: Ending) {
+/// Feeds an image, until nobody wants more of it.
+pub fn pour(end: RingEnd, image: &[u8], ending: Ending) {
     let mut producer = Producer::attach(end).unwrap();
     for chunk in image.chunks(CHUNK) {
         loop {
             match producer.slot() {
                 Ok(Some(slot)) => {
                     slot[..chunk.len()].copy_from_slice(chunk);
-                    producer.commit(chunk.len()).unwrap();
-                    break;
+                    match producer.commit(chunk.len()) {
+                        Ok(()) => break,
+                        Err(RingError::Closed | RingError::Died) => return,
+                        Err(error) => panic!("{error}"),
+                    }
                 }
                 Ok(None) => drop(producer.wait(None, None).unwrap()),
                 Err(RingError::Closed | RingError::Died) => return,
@@ -182,6 +187,7 @@ impl Stage {
     /// Looks at the drive.
     pub fn look(&mut self) -> api::Inspection {
         let mut drive = self.drive.clone();
+        self.cancelled = false;
         worker::inspect(&mut Drive::new(&mut drive, self)).unwrap().inspection
     }
 
@@ -192,11 +198,14 @@ impl Stage {
 
     /// No rule was broken, no fault left over, and the tray is free.
     fn judge(&self) {
+        let ready = tell(&mut self.drive.clone(), &TestUnitReady::zeroed(), Duration::from_secs(30));
+        // Nobody can unlock what is gone.
+        let gone = ready.is_err();
         self.drive.with(|drive, now| {
             assert!(drive.violations().is_empty(), "{:?}\n{}", drive.violations(), drive.scene());
             assert!(drive.unfired().is_empty(), "{:?}", drive.unfired());
             assert!(
-                !drive.is_loaded() || drive.eject(now).map(|()| drive.load(now)).is_ok(),
+                gone || !drive.is_loaded() || drive.eject(now).map(|()| drive.load(now)).is_ok(),
                 "the tray is locked"
             );
         });

@@ -33,7 +33,7 @@ fn every_medium_takes_every_size_finalised_or_appendable() {
 fn a_slow_drive_fills_its_buffer_and_nothing_is_lost() {
     for kind in KINDS {
         let mut stage = Stage::new(kind, "", Pace::Times(80));
-        let report = stage.burn(image(6000), verified()).unwrap();
+        let report = stage.burn(image(15_000), verified()).unwrap();
         assert!(report.least_drive_buffer.is_some(), "{kind}: the buffer was never asked about");
         assert!(report.write_time > 1_000_000, "{kind}: {} µs", report.write_time);
         assert!(report.speed > 0);

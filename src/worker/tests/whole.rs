@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
-use super::bench::image;
+use super::bench::{self, Ending, image};
 use crate::api::{
     Device, DiscStatus, ErrorKind, Inspection, Phase, Progress, RecordOptions, Report, Result, Tray, Verify,
 };
@@ -14,7 +14,7 @@ use crate::vdrive::front::{Running, Server};
 use crate::vdrive::medium::Medium;
 use crate::vdrive::{Drive, DriveOptions, Pace};
 use crate::wire::broker_worker::{Expected, FromWorker, RecordOrder, ToWorker};
-use crate::wire::ring::{self, CHUNK, Producer, RingEnd, RingError};
+use crate::wire::ring::{self, CHUNK, RingEnd};
 use crate::wire::{Channel, ChannelError, pair};
 use crate::worker::serve;
 
@@ -77,23 +77,7 @@ impl House {
 }
 
 fn pour(end: RingEnd, image: Vec<u8>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        let mut producer = Producer::attach(end).unwrap();
-        for chunk in image.chunks(CHUNK) {
-            loop {
-                match producer.slot() {
-                    Ok(Some(slot)) => {
-                        slot[..chunk.len()].copy_from_slice(chunk);
-                        break producer.commit(chunk.len()).unwrap();
-                    }
-                    Ok(None) => drop(producer.wait(None, None).unwrap()),
-                    Err(RingError::Closed | RingError::Died) => return,
-                    Err(error) => panic!("{error}"),
-                }
-            }
-        }
-        producer.finish();
-    })
+    thread::spawn(move || bench::pour(end, &image, Ending::Finish))
 }
 
 #[test]
