@@ -7,7 +7,7 @@ mod bus;
 mod polkit;
 
 use std::collections::HashMap;
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -344,16 +344,19 @@ fn every_action_of_the_sources_is_declared_and_every_declared_one_is_asked_for()
 
 /// The broker's sources, the authority's own left out.
 fn sources() -> Vec<String> {
-    let listing = Command::new("find")
-        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/src/broker"), "-name", "*.rs"])
-        .args(["-not", "-path", "*/authority/*"])
-        .output()
-        .expect("find");
-    String::from_utf8(listing.stdout)
-        .expect("paths")
-        .lines()
-        .map(|path| std::fs::read_to_string(path).expect("a source file"))
-        .collect()
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/broker"))];
+    let mut texts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("authority") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(std::fs::read_to_string(path).expect("a source file"));
+            }
+        }
+    }
+    texts
 }
 
 #[test]

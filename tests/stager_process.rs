@@ -1,5 +1,7 @@
 //! The real stager as a process, with another user's rights. Needs root; without it only refusals can be tried.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panicking")]
+
 use std::fs::{self, Permissions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};

@@ -158,7 +158,10 @@ fn record(args: Recorder) -> anyhow::Result<()> {
 }
 
 fn medium(args: &Recorder) -> anyhow::Result<Option<Medium>> {
-    Ok(match (&args.media, args.create) {
+    // Whoever asks where the data are may be elsewhere.
+    let media =
+        args.media.as_ref().map(std::path::absolute).transpose().context("--media FILE names no file")?;
+    Ok(match (&media, args.create) {
         (Some(path), Some(kind)) if !path.exists() => Some(Medium::create(path, kind)?),
         (Some(path), _) => Some(Medium::open(path)?),
         (None, Some(kind)) if args.discard => Some(Medium::discarding(kind)),

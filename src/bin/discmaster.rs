@@ -1,1 +1,7 @@
-fn main() {}
+//! discmaster: the command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    discmaster::cli::main()
+}

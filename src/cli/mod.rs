@@ -1,1 +1,60 @@
-//! (room under construction)
+//! The command line: a plain client of the service, but for `image`, which needs none.
+//!
+//! [`args`] is what can be typed and [`commands`] what it does, a command a file. [`client`] speaks D-Bus, [`view`]
+//! is what it brought, [`follow`] waits for a job. [`screen`] writes it all: data to standard output, talk to
+//! standard error, progress as [`progress`] words it with the figures of [`units`]. How it ends is an [`exit`] code,
+//! and a [`failure`] with a [`hint`].
+
+pub mod args;
+pub mod client;
+pub mod commands;
+pub mod exit;
+pub mod failure;
+pub mod follow;
+pub mod hint;
+pub mod interrupt;
+pub mod progress;
+pub mod screen;
+pub mod units;
+pub mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+use failure::{Failure, Result};
+use screen::Screen;
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut screen = Screen::new(cli.json);
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("the program cannot start", &error))
+        .and_then(|runtime| runtime.block_on(run(&cli, &mut screen)));
+    match done {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            screen.fail(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
+    match &cli.command {
+        Command::List(_) => commands::list::run(cli.bus, screen).await,
+        Command::Info(args) => commands::info::run(cli.bus, args, screen).await,
+        Command::Burn(args) => commands::burn::run(cli.bus, args, screen).await,
+        Command::Image(args) => commands::image::run(args, screen).await,
+        Command::Erase(args) => commands::erase::run(cli.bus, args, screen).await,
+        Command::Eject(args) => commands::eject::run(cli.bus, args, screen).await,
+        Command::Load(args) => commands::load::run(cli.bus, args, screen).await,
+        Command::Monitor(_) => commands::monitor::run(cli.bus, screen).await,
+        Command::Jobs(args) => commands::jobs::run(cli.bus, args, screen).await,
+    }
+}

@@ -1,4 +1,4 @@
-//! Additional sense codes: their names in the standards (SPC-4 annex D, MMC-6 annex F), and a sentence that a
+//! Additional sense codes: their names in the standards (SPC-4, MMC-6), and a sentence that a
 //! person can act on.
 
 /// One code.

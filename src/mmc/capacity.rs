@@ -1,4 +1,4 @@
-//! Capacities: of what can be read, of what can be formatted, of the buffer (MMC-6 §6.22, §6.23, §6.18).
+//! Capacities: of what can be read, of what can be formatted, of the buffer (MMC-6).
 
 use super::answer::{Malformed, padded};
 

@@ -1,4 +1,4 @@
-//! Disc information, the answer to READ DISC INFORMATION (MMC-6 §6.21.3).
+//! Disc information, the answer to READ DISC INFORMATION (MMC-6).
 
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};

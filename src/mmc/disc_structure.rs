@@ -1,4 +1,4 @@
-//! What a disc's groove says of its maker, the answers to READ DISC STRUCTURE (MMC-6 §6.22): DVD formats 00h
+//! What a disc's groove says of its maker, the answers to READ DISC STRUCTURE (MMC-6): DVD formats 00h
 //! and 11h, BD format 00h.
 
 use super::answer::{Malformed, padded};
@@ -6,7 +6,7 @@ use super::answer::{Malformed, padded};
 /// Bytes of the header before the structure.
 pub const HEADER: usize = 4;
 
-/// Who made a DVD+R or DVD+RW: bytes 19-29 of the physical format information (ECMA-349 §14.4.1).
+/// Who made a DVD+R or DVD+RW: bytes 19-29 of the physical format information (ECMA-349).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaId {
     /// Manufacturer, up to 8 characters.
@@ -51,7 +51,7 @@ impl MediaId {
     }
 }
 
-/// Physical format information of a DVD, format 00h (MMC-6 table 400).
+/// Physical format information of a DVD, format 00h (MMC-6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhysicalFormat {
     /// High nibble book type (Ah DVD+R, 9h DVD+RW, 0h DVD-ROM), low nibble version.

@@ -1,4 +1,4 @@
-//! Events of the drive, the answer to GET EVENT STATUS NOTIFICATION (MMC-6 §6.7.2).
+//! Events of the drive, the answer to GET EVENT STATUS NOTIFICATION (MMC-6).
 
 use super::answer::{Malformed, padded};
 

@@ -1,4 +1,4 @@
-//! Features: what the drive can do, and what it can do with this disc (MMC-6 §5.3, answer of §6.6).
+//! Features: what the drive can do, and what it can do with this disc (MMC-6, the answer to GET CONFIGURATION).
 
 use super::answer::{Malformed, padded, within_length32};
 use super::profile::Profile;

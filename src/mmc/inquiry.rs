@@ -1,4 +1,4 @@
-//! Who the drive is, the answer to INQUIRY (SPC-4 §6.6.2).
+//! Who the drive is, the answer to INQUIRY (SPC-4).
 
 use super::answer::{Malformed, padded};
 

@@ -1,4 +1,4 @@
-//! Minute, second, frame: how a CD counts blocks (MMC-6 §4.2.6.1, 75 frames a second, block 0 at 00:02:00).
+//! Minute, second, frame: how a CD counts blocks (MMC-6, 75 frames a second, block 0 at 00:02:00).
 
 use std::fmt;
 

@@ -36,7 +36,7 @@ macro_rules! opcodes {
     };
 }
 
-// MMC-6 table 242, SPC-4, SBC-3: as their names are written, in lower case with hyphens.
+// MMC-6, SPC-4, SBC-3: as their names are written, in lower case with hyphens.
 opcodes! {
     TEST_UNIT_READY = 0x00, "test-unit-ready";
     REQUEST_SENSE = 0x03, "request-sense";
@@ -81,7 +81,7 @@ impl Opcode {
         Self::NAMED.iter().find(|(code, _)| *code == self).map(|(_, name)| *name)
     }
 
-    /// The length of a command with this code, in bytes, by its group (SPC-4 §4.2.5.1).
+    /// The length of a command with this code, in bytes, by its group (SPC-4).
     pub const fn cdb_len(self) -> usize {
         match self.0 >> 5 {
             0 => 6,

@@ -1,5 +1,5 @@
 //! Speeds that the drive offers for the loaded disc, and how one is chosen: GET PERFORMANCE type 3 and
-//! SET STREAMING (MMC-6 §6.8, §6.39).
+//! SET STREAMING (MMC-6).
 
 use zerocopy::big_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};

@@ -1,4 +1,4 @@
-//! Profiles: what kind of disc is loaded, and how such a disc is written (MMC-6 §5.4.1).
+//! Profiles: what kind of disc is loaded, and how such a disc is written (MMC-6).
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Sense data: why a drive refuses, or how far it is (SPC-4 §4.5).
+//! Sense data: why a drive refuses, or how far it is (SPC-4).
 
 use std::fmt;
 use std::str::FromStr;

@@ -14,7 +14,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// One "x", in bytes a second (MMC-6 §4.4 and the tables of SET STREAMING).
+    /// One "x", in bytes a second (MMC-6 and the tables of SET STREAMING).
     pub const fn bytes_per_second(self) -> u32 {
         match self {
             Self::Cd => 176_400,

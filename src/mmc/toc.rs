@@ -1,4 +1,4 @@
-//! Tables of contents, the answers to READ TOC/PMA/ATIP (MMC-6 §6.25): formats 0, 1, 2 and 4.
+//! Tables of contents, the answers to READ TOC/PMA/ATIP (MMC-6): formats 0, 1, 2 and 4.
 
 use super::answer::{Malformed, padded, within_length16};
 use super::msf::Msf;

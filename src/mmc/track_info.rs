@@ -1,4 +1,4 @@
-//! Track information, the answer to READ TRACK INFORMATION (MMC-6 §6.26.3).
+//! Track information, the answer to READ TRACK INFORMATION (MMC-6).
 
 use zerocopy::big_endian::{I32, U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};

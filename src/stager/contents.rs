@@ -1,4 +1,4 @@
-//! Where the content of every staged file comes from. Compact: 48 bytes a file and its name, and a few bytes a directory.
+//! Where the content of every staged file comes from. Compact: 20 bytes a file and its name, and a few bytes a directory.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
 use super::errors;
-use super::identity::Identity;
+use super::identity::{Identity, Print, PrintKey};
 use crate::api::Result;
 use crate::image::ContentId;
 
@@ -27,7 +27,7 @@ pub enum Content {
     /// In the user's file, which must still be the one that was staged.
     Live {
         /// Which file it was.
-        identity: Identity,
+        print: Print,
         /// The directory that holds it.
         dir: DirId,
         /// Its name there, as an offset into the names.
@@ -37,12 +37,15 @@ pub enum Content {
     Stashed {
         /// Which of the stash's files.
         file: u32,
-        /// Where in it, in bytes.
-        offset: u64,
-        /// How many bytes.
-        size: u64,
+        /// Where in it.
+        place: Place,
     },
 }
+
+/// Bytes from the start of a stash file; packed, since it is one of the things there are millions of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(Rust, packed(4))]
+pub struct Place(pub u64);
 
 /// All contents of an image.
 #[derive(Debug, Default)]
@@ -50,10 +53,11 @@ pub struct Contents {
     roots: Vec<Root>,
     dirs: Vec<Dir>,
     files: Vec<Content>,
+    key: PrintKey,
     /// Names that end in a zero byte each.
     names: Vec<u8>,
     /// Files with several names, by device and inode, as they were.
-    links: HashMap<(u32, u64), (ContentId, Identity)>,
+    links: HashMap<(u64, u64), (ContentId, Identity)>,
     stashed: Vec<StashFile>,
 }
 
@@ -66,7 +70,7 @@ struct StashFile {
 #[derive(Debug)]
 struct Root {
     fd: OwnedFd,
-    inode: (u32, u64),
+    inode: (u64, u64),
     shown: String,
 }
 
@@ -89,7 +93,7 @@ pub struct Mark {
 
 impl Contents {
     /// How many contents there are; they are numbered from 0.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.files.len()
     }
 
@@ -120,7 +124,7 @@ impl Contents {
     }
 
     /// Takes in a directory as a root, or finds it among the roots; `shown` is what messages call it.
-    pub fn add_root(&mut self, fd: OwnedFd, inode: (u32, u64), shown: String) -> Result<DirId> {
+    pub fn add_root(&mut self, fd: OwnedFd, inode: (u64, u64), shown: String) -> Result<DirId> {
         let known = self.roots.iter().position(|root| root.inode == inode);
         if known.is_none() && self.roots.len() >= ROOTS_MAX {
             return Err(errors::limit(format!(
@@ -166,8 +170,13 @@ impl Contents {
     pub fn add_file(&mut self, dir: DirId, name: &CStr, identity: Identity) -> Result<ContentId> {
         let name = self.push_name(name)?;
         let id = ContentId(index(self.files.len())?);
-        self.files.push(Content::Live { identity, dir, name });
+        self.files.push(Content::Live { print: self.key.print(&identity), dir, name });
         Ok(id)
+    }
+
+    /// Whether what was looked at is what the print was made of.
+    pub fn is(&self, print: Print, now: &Identity) -> bool {
+        self.key.print(now) == print
     }
 
     /// Where a content is; `None` for a number that was never given out.
@@ -176,9 +185,9 @@ impl Contents {
     }
 
     /// Says that a content is in the stash from now on.
-    pub fn stash(&mut self, id: ContentId, file: u32, offset: u64, size: u64) {
+    pub fn stash(&mut self, id: ContentId, file: u32, offset: u64) {
         if let Some(content) = self.files.get_mut(id.0 as usize) {
-            *content = Content::Stashed { file, offset, size };
+            *content = Content::Stashed { file, place: Place(offset) };
         }
     }
 
@@ -243,13 +252,11 @@ impl Contents {
         let is_used = |id: ContentId| used.get(id.0 as usize).copied().unwrap_or(false);
         for (content, _) in old.files.iter().zip(used).filter(|(_, used)| **used) {
             let kept = match *content {
-                Content::Live { identity, dir, name } => {
+                Content::Live { print, dir, name } => {
                     let dir = keep.dir(self, &old, dir);
-                    Content::Live { identity, dir, name: keep_name(self, old.name(name)) }
+                    Content::Live { print, dir, name: keep_name(self, old.name(name)) }
                 }
-                Content::Stashed { file, offset, size } => {
-                    Content::Stashed { file: keep.stash(file), offset, size }
-                }
+                Content::Stashed { file, place } => Content::Stashed { file: keep.stash(file), place },
             };
             self.files.push(kept);
         }
@@ -258,6 +265,7 @@ impl Contents {
             *id = numbers.get(id.0 as usize).copied().unwrap_or(*id);
         }
         self.links = std::mem::take(&mut old.links);
+        self.key = old.key;
         self.roots = kept_in_order(old.roots, &keep.roots);
         self.stashed = kept_in_order(old.stashed, &keep.stashed);
     }
@@ -448,7 +456,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_takes_48_bytes() {
-        assert_eq!(size_of::<Content>(), 48);
+    fn a_content_takes_20_bytes() {
+        assert_eq!(size_of::<Content>(), 20);
     }
 }

@@ -7,7 +7,7 @@ use rustix::io::{Errno, pread};
 
 use super::contents::{Content, Contents};
 use super::errors;
-use super::identity::Identity;
+use super::identity::Print;
 use super::open::{Opener, check};
 use super::plan::Image;
 use super::pulse::Pulse;
@@ -80,7 +80,7 @@ pub struct FileSource<'a> {
 
 #[derive(Debug)]
 enum Open<'a> {
-    Live { file: OwnedFd, id: ContentId, identity: Identity, at: u64, size: u64 },
+    Live { file: OwnedFd, id: ContentId, print: Print, at: u64, size: u64 },
     Stashed { file: BorrowedFd<'a>, at: u64, end: u64 },
 }
 
@@ -104,19 +104,19 @@ impl ContentSource for FileSource<'_> {
     fn open(&mut self, id: ContentId, size: u64) -> Result<(), Error> {
         self.open = None;
         self.open = Some(match self.contents.get(id) {
-            Some(Content::Live { identity, dir, name }) => {
-                let file = self
+            Some(Content::Live { print, dir, name }) => {
+                let (file, _) = self
                     .opener
-                    .file(self.contents, &identity, dir, name)
+                    .file(self.contents, print, dir, name)
                     .map_err(|trouble| trouble.error(&self.shown(id)))?;
                 if size >= READ_AHEAD {
                     let _ = fadvise(&file, 0, None, Advice::Sequential);
                 }
-                Open::Live { file, id, identity, at: 0, size }
+                Open::Live { file, id, print, at: 0, size }
             }
-            Some(Content::Stashed { file, offset, size }) => {
+            Some(Content::Stashed { file, place }) => {
                 let file = self.contents.stash_file(file).ok_or_else(missing)?;
-                Open::Stashed { file, at: offset, end: offset.saturating_add(size) }
+                Open::Stashed { file, at: place.0, end: { place.0 }.saturating_add(size) }
             }
             None => return Err(missing()),
         });
@@ -153,8 +153,9 @@ impl ContentSource for FileSource<'_> {
 
     fn close(&mut self) -> Result<(), Error> {
         match self.open.take() {
-            Some(Open::Live { file, id, identity, .. }) => {
-                check(file.as_fd(), &identity).map_err(|trouble| trouble.error(&self.shown(id)))
+            Some(Open::Live { file, id, print, .. }) => {
+                let checked = check(self.contents, file.as_fd(), print);
+                checked.map(drop).map_err(|trouble| trouble.error(&self.shown(id)))
             }
             Some(Open::Stashed { .. }) | None => Ok(()),
         }

@@ -31,9 +31,9 @@ mod state;
 mod tests;
 mod walk;
 
-pub use contents::{Contents, ROOTS_MAX};
+pub use contents::ROOTS_MAX;
 pub use feed::FileSource;
-pub use local::{Local, image_of};
+pub use local::{Local, image_of, planned_image_of};
 pub use owner::harden;
 pub use serve::serve;
 pub use walk::DEPTH_MAX;

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::contents::{BENEATH, Content, Contents, DirId};
 use super::errors;
-use super::identity::Identity;
+use super::identity::{Identity, Print};
 use crate::api::{Error, Result};
 use crate::image::ContentId;
 
@@ -20,8 +20,8 @@ pub struct Opener {
 /// A live content that cannot be used.
 #[derive(Debug)]
 pub enum Trouble {
-    /// It is there no more, or another: in which way.
-    Changed(String),
+    /// It is there no more, or not what it was: in which way.
+    Changed(&'static str),
     /// It cannot be opened.
     Unreadable(Errno),
 }
@@ -41,31 +41,39 @@ impl Opener {
     pub fn file(
         &mut self,
         contents: &Contents,
-        identity: &Identity,
+        print: Print,
         dir: DirId,
         name: u32,
-    ) -> std::result::Result<OwnedFd, Trouble> {
+    ) -> std::result::Result<(OwnedFd, Identity), Trouble> {
         let at = self.dir(contents, dir).map_err(Trouble::of)?;
         // Should a pipe or a terminal have taken its place, opening must neither wait nor adopt it.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat2(at, contents.name(name), flags, Mode::empty(), BENEATH).map_err(Trouble::of)?;
-        check(file.as_fd(), identity)?;
-        Ok(file)
+        let identity = check(contents, file.as_fd(), print)?;
+        Ok((file, identity))
     }
 }
 
 /// Checks that an open file is still as it was when it was staged.
-pub fn check(file: BorrowedFd<'_>, identity: &Identity) -> std::result::Result<(), Trouble> {
+pub fn check(
+    contents: &Contents,
+    file: BorrowedFd<'_>,
+    print: Print,
+) -> std::result::Result<Identity, Trouble> {
     let now = Identity::of(&fstat(file).map_err(Trouble::Unreadable)?);
-    identity.difference(&now).map_or(Ok(()), |what| Err(Trouble::Changed(what)))
+    if contents.is(print, &now) {
+        Ok(now)
+    } else {
+        Err(Trouble::Changed("has changed, or was replaced by another file,"))
+    }
 }
 
 impl Trouble {
     fn of(error: Errno) -> Self {
         match error {
-            Errno::NOENT => Self::Changed("has been removed or renamed".to_owned()),
+            Errno::NOENT => Self::Changed("was removed or renamed"),
             Errno::LOOP | Errno::NOTDIR | Errno::XDEV | Errno::NXIO => {
-                Self::Changed("has been replaced, or lies behind a symbolic link now,".to_owned())
+                Self::Changed("was replaced, or lies behind a symbolic link,")
             }
             other => Self::Unreadable(other),
         }
@@ -74,7 +82,7 @@ impl Trouble {
     /// The same for the user.
     pub fn error(self, path: &str) -> Error {
         match self {
-            Self::Changed(what) => errors::changed(path, &what, 1),
+            Self::Changed(what) => errors::changed(path, what, 1),
             Self::Unreadable(errno) => errors::unreadable_now(path, &errno.into()),
         }
     }
@@ -94,15 +102,15 @@ pub fn check_all(
     let mut count = 0_u64;
     for id in ids {
         step()?;
-        let Some(Content::Live { identity, dir, name }) = contents.get(id) else { continue };
-        if let Err(trouble) = opener.file(contents, &identity, dir, name) {
+        let Some(Content::Live { print, dir, name }) = contents.get(id) else { continue };
+        if let Err(trouble) = opener.file(contents, print, dir, name) {
             count += 1;
             first.get_or_insert_with(|| (trouble, contents.shown(dir, contents.name(name))));
         }
     }
     match first {
         None => Ok(()),
-        Some((Trouble::Changed(what), path)) => Err(errors::changed(&path, &what, count)),
+        Some((Trouble::Changed(what), path)) => Err(errors::changed(&path, what, count)),
         Some((Trouble::Unreadable(errno), path)) => {
             Err(errors::unreadable_now(&path, &errno.into()).with("count", count))
         }

@@ -19,7 +19,7 @@ use crate::image::Tree;
 #[derive(Debug)]
 pub struct Origin {
     dir: OwnedFd,
-    inode: (u32, u64),
+    inode: (u64, u64),
     shown: String,
     file: Option<Single>,
 }

@@ -256,7 +256,8 @@ impl Image {
         counts.directories - 1 + counts.files + counts.symlinks
     }
 
-    fn options(&self, start: u32) -> Options {
+    /// What is wanted of the image on a disc on which it starts at block `start`.
+    pub(super) fn options(&self, start: u32) -> Options {
         let now = now();
         let name = match self.properties.volume_name.as_str() {
             "" => today(now),
@@ -299,7 +300,7 @@ impl Image {
 
     /// Which contents the tree names.
     fn used_contents(&self) -> Vec<bool> {
-        let mut used = vec![false; self.contents.len()];
+        let mut used = vec![false; self.contents.count()];
         let mut directories = vec![self.tree.root()];
         while let Some(directory) = directories.pop() {
             for child in self.tree.children(directory) {
@@ -317,19 +318,26 @@ impl Image {
         used
     }
 
-    /// Builds tree and contents anew once more of them is dead than alive, so that adding and removing in turns does not
+    /// Compacts once more is dead than alive, so that adding and removing in turns does not
     /// grow without bounds, and the stash gives back what nobody names any more.
     fn tidy(&mut self) {
         let alive = self.entries() as usize;
         let dead_nodes = self.tree.node_limit() - 1 - alive;
-        let dead_contents = self.contents.len().saturating_sub(self.tree.counts().files as usize);
+        let dead_contents = self.contents.count().saturating_sub(self.tree.counts().files as usize);
+        if dead_nodes.max(dead_contents) > alive + 1000 || self.contents.has_idle_stash(&self.used_contents())
+        {
+            self.compact();
+        }
+    }
+
+    /// Builds tree and contents anew without what is dead.
+    pub fn compact(&mut self) {
         let used = self.used_contents();
-        if dead_nodes.max(dead_contents) > alive + 1000 || self.contents.has_idle_stash(&used) {
-            let contents = self.contents.renumbered(&used);
-            if let Ok(tree) = rebuilt(&self.tree, &contents) {
-                self.contents.keep(&used);
-                self.tree = tree;
-            }
+        // More names cannot be there than were there before, so the new tree has room for all.
+        if let Ok(tree) = rebuilt(&self.tree, &self.contents.renumbered(&used)) {
+            self.contents.keep(&used);
+            self.tree = tree;
+            self.layout = None;
         }
     }
 }

@@ -10,7 +10,7 @@ use super::pulse::Pulse;
 use super::stash::Stash;
 use super::state::{State, allowed_in, descriptors, name};
 use super::{Ended, StagerEnd};
-use crate::api::{ErrorKind, Phase, Result};
+use crate::api::{Phase, Result};
 use crate::wire::ChannelError;
 use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
 use crate::wire::ring::RingEnd;
@@ -104,11 +104,8 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
         // Both are handled before.
         Ask::Begin(_) | Ask::Cancel => Ok(Answer::Nothing),
     }
-    .inspect_err(|error| {
-        if error.kind != ErrorKind::UserAbort {
-            tracing::info!("{error}");
-        }
-    })
+    // The names of a user's files are no business of the system's log.
+    .inspect_err(|error| tracing::debug!("{error}"))
 }
 
 const fn phase(ask: &Ask) -> Phase {

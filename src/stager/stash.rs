@@ -9,7 +9,6 @@ use rustix::io::{Errno, pread, pwrite};
 
 use super::contents::{Content, Contents, Mark};
 use super::errors;
-use super::identity::Identity;
 use super::open::{Opener, check};
 use super::pulse::Pulse;
 use crate::api::{Error, ErrorKind, Result};
@@ -60,17 +59,16 @@ impl Stash {
         let mut done = 0_u64;
         for id in contents.since(mark) {
             pulse.step(done)?;
-            let Some(Content::Live { identity, dir, name }) = contents.get(id) else { continue };
+            let Some(Content::Live { print, dir, name }) = contents.get(id) else { continue };
             let shown = |contents: &Contents| contents.shown(dir, contents.name(name));
-            let source = opener
-                .file(contents, &identity, dir, name)
-                .map_err(|trouble| trouble.error(&shown(contents)))?;
+            let (source, identity) =
+                opener.file(contents, print, dir, name).map_err(|trouble| trouble.error(&shown(contents)))?;
             let (from, to) = (source.as_fd(), file.as_fd());
             let mut copy = Copy { stash: self, from, to, at: end, done, buffer: &mut buffer, pulse };
-            copy.content(&identity).map_err(|error| error.of(|| shown(contents)))?;
+            copy.content(identity.size()).map_err(|error| error.of(|| shown(contents)))?;
             done = copy.done;
-            check(source.as_fd(), &identity).map_err(|trouble| trouble.error(&shown(contents)))?;
-            contents.stash(id, number, end, identity.size());
+            check(contents, source.as_fd(), print).map_err(|trouble| trouble.error(&shown(contents)))?;
+            contents.stash(id, number, end);
             end = end.saturating_add(identity.size()).next_multiple_of(ALIGN);
         }
         // A hole at the very end is made by the length alone.
@@ -146,8 +144,7 @@ impl From<Error> for Stopped {
 
 impl Copy<'_, '_> {
     /// Copies what is not a hole.
-    fn content(&mut self, identity: &Identity) -> std::result::Result<(), Stopped> {
-        let size = identity.size();
+    fn content(&mut self, size: u64) -> std::result::Result<(), Stopped> {
         let _ = fadvise(self.from, 0, None, Advice::Sequential);
         let mut at = 0;
         while at < size {

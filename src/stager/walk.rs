@@ -74,7 +74,7 @@ impl<'a, 'p> Walk<'a, 'p> {
     ///
     /// # Errors
     /// `LimitsExceeded`.
-    pub fn add_root(&mut self, fd: OwnedFd, inode: (u32, u64), shown: String) -> Result<DirId> {
+    pub fn add_root(&mut self, fd: OwnedFd, inode: (u64, u64), shown: String) -> Result<DirId> {
         self.contents.add_root(fd, inode, shown)
     }
 

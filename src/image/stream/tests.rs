@@ -20,7 +20,7 @@ fn pattern(content: u32, at: u64) -> u8 {
     (u64::from(content) * 31 + at + at / 2048 * 7) as u8 | 1
 }
 
-impl ContentSource for &mut Pattern {
+impl ContentSource for Pattern {
     type Error = Infallible;
 
     fn open(&mut self, content: ContentId, size: u64) -> Result<(), Infallible> {

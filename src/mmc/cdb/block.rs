@@ -1,4 +1,4 @@
-//! Blocks: read, write, verify, flush (MMC-6 §6, SBC-3). Addresses are signed: the CD's lead-in lies below zero.
+//! Blocks: read, write, verify, flush (MMC-6, SBC-3). Addresses are signed: the CD's lead-in lies below zero.
 
 use zerocopy::big_endian::{I32, U16, U32};
 
@@ -6,7 +6,7 @@ use super::{Transfer, cdb, u24};
 use crate::mmc::BLOCK;
 
 cdb! {
-    /// READ (10), 28h (MMC-6 §6.19).
+    /// READ (10), 28h (MMC-6).
     Read10 = READ_10 {
         /// Bit 3 FUA: from the medium, not from the cache.
         pub flags: u8,
@@ -28,7 +28,7 @@ impl Read10 {
 }
 
 cdb! {
-    /// READ (12), A8h (MMC-6 §6.20).
+    /// READ (12), A8h (MMC-6).
     Read12 = READ_12 {
         /// Bit 3 FUA.
         pub flags: u8,
@@ -51,7 +51,7 @@ impl Read12 {
 }
 
 cdb! {
-    /// WRITE (10), 2Ah (MMC-6 §6.44).
+    /// WRITE (10), 2Ah (MMC-6).
     Write10 = WRITE_10 {
         /// Bit 3 FUA: answer only when the blocks are on the medium.
         pub flags: u8,
@@ -73,7 +73,7 @@ impl Write10 {
 }
 
 cdb! {
-    /// WRITE (12), AAh (MMC-6 §6.46).
+    /// WRITE (12), AAh (MMC-6).
     Write12 = WRITE_12 {
         /// Bit 3 FUA.
         pub flags: u8,
@@ -100,7 +100,7 @@ impl Write12 {
 }
 
 cdb! {
-    /// VERIFY (10), 2Fh (MMC-6 §6.43): the drive reads and keeps the data.
+    /// VERIFY (10), 2Fh (MMC-6): the drive reads and keeps the data.
     Verify10 = VERIFY_10 {
         flags: u8,
         /// First block.
@@ -121,7 +121,7 @@ impl Verify10 {
 }
 
 cdb! {
-    /// SYNCHRONIZE CACHE, 35h (MMC-6 §6.41).
+    /// SYNCHRONIZE CACHE, 35h (MMC-6).
     SynchronizeCache = SYNCHRONIZE_CACHE {
         /// Bit 1 Immed.
         pub flags: u8,
@@ -144,13 +144,13 @@ impl SynchronizeCache {
 }
 
 cdb! {
-    /// READ CAPACITY, 25h (MMC-6 §6.22).
+    /// READ CAPACITY, 25h (MMC-6).
     ReadCapacity = READ_CAPACITY { flags: u8, lba: U32, reserved: [u8; 3], control: u8 }
     |_this| Transfer::FromDrive(8)
 }
 
 cdb! {
-    /// READ CD, BEh (MMC-6 §6.21).
+    /// READ CD, BEh (MMC-6).
     ReadCd = READ_CD {
         /// Bits 4-2 expected sector type, bit 1 DAP.
         pub sector_type: u8,

@@ -1,11 +1,11 @@
-//! What the drive can do, how it is set, how fast it goes (MMC-6 §6).
+//! What the drive can do, how it is set, how fast it goes (MMC-6).
 
 use zerocopy::big_endian::{U16, U32};
 
 use super::{Transfer, cdb, u24};
 
 cdb! {
-    /// GET CONFIGURATION, 46h (MMC-6 §6.6).
+    /// GET CONFIGURATION, 46h (MMC-6).
     GetConfiguration = GET_CONFIGURATION {
         /// Bits 1-0 RT: 0 all features, 1 the current ones, 2 the one named.
         pub which: u8,
@@ -34,7 +34,7 @@ impl GetConfiguration {
 }
 
 cdb! {
-    /// GET EVENT STATUS NOTIFICATION, 4Ah (MMC-6 §6.7).
+    /// GET EVENT STATUS NOTIFICATION, 4Ah (MMC-6).
     GetEventStatus = GET_EVENT_STATUS {
         /// Bit 0: polled; without it the command is asynchronous, which drives do not offer.
         pub polled: u8,
@@ -57,7 +57,7 @@ impl GetEventStatus {
 }
 
 cdb! {
-    /// MODE SENSE (10), 5Ah (SPC-4 §6.12).
+    /// MODE SENSE (10), 5Ah (SPC-4).
     ModeSense10 = MODE_SENSE_10 {
         /// Bit 3 DBD: no block descriptors.
         pub flags: u8,
@@ -80,7 +80,7 @@ impl ModeSense10 {
 }
 
 cdb! {
-    /// MODE SENSE (6), 1Ah (SPC-4 §6.11).
+    /// MODE SENSE (6), 1Ah (SPC-4).
     ModeSense6 = MODE_SENSE_6 {
         /// Bit 3 DBD.
         pub flags: u8,
@@ -95,7 +95,7 @@ cdb! {
 }
 
 cdb! {
-    /// MODE SELECT (10), 55h (SPC-4 §6.10).
+    /// MODE SELECT (10), 55h (SPC-4).
     ModeSelect10 = MODE_SELECT_10 {
         /// Bit 4 PF: pages follow; bit 0 SP: save.
         pub flags: u8,
@@ -115,7 +115,7 @@ impl ModeSelect10 {
 }
 
 cdb! {
-    /// GET PERFORMANCE, ACh (MMC-6 §6.8).
+    /// GET PERFORMANCE, ACh (MMC-6).
     GetPerformance = GET_PERFORMANCE {
         /// Bits 4-0 data type; 04h: of writing, for type 0.
         pub data_type: u8,
@@ -144,7 +144,7 @@ impl GetPerformance {
 }
 
 cdb! {
-    /// SET STREAMING, B6h (MMC-6 §6.39).
+    /// SET STREAMING, B6h (MMC-6).
     SetStreaming = SET_STREAMING {
         reserved: [u8; 7],
         /// 0: a performance descriptor follows.
@@ -170,7 +170,7 @@ impl Default for SetStreaming {
 }
 
 cdb! {
-    /// SET CD SPEED, BBh (MMC-6 §6.37). Speeds in kB/s of 1000; FFFFh is the highest.
+    /// SET CD SPEED, BBh (MMC-6). Speeds in kB/s of 1000; FFFFh is the highest.
     SetCdSpeed = SET_CD_SPEED {
         /// Bits 1-0 rotational control: 0 CLV, 1 CAV.
         pub rotation: u8,
@@ -195,7 +195,7 @@ impl SetCdSpeed {
 }
 
 cdb! {
-    /// SEND OPC INFORMATION, 54h (MMC-6 §6.34).
+    /// SEND OPC INFORMATION, 54h (MMC-6).
     SendOpc = SEND_OPC {
         /// Bit 0 DoOPC: calibrate now.
         pub flags: u8,

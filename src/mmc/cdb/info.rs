@@ -1,11 +1,11 @@
-//! Questions about the loaded disc (MMC-6 §6).
+//! Questions about the loaded disc (MMC-6).
 
 use zerocopy::big_endian::{U16, U32};
 
 use super::{Transfer, cdb};
 
 cdb! {
-    /// READ TOC/PMA/ATIP, 43h (MMC-6 §6.25).
+    /// READ TOC/PMA/ATIP, 43h (MMC-6).
     ReadToc = READ_TOC {
         /// Bit 1: addresses as minute, second, frame.
         pub flags: u8,
@@ -30,7 +30,7 @@ impl ReadToc {
 }
 
 cdb! {
-    /// READ DISC INFORMATION, 51h (MMC-6 §6.21).
+    /// READ DISC INFORMATION, 51h (MMC-6).
     ReadDiscInformation = READ_DISC_INFORMATION {
         /// Bits 2-0 data type: 0 the standard information.
         pub data_type: u8,
@@ -50,7 +50,7 @@ impl ReadDiscInformation {
 }
 
 cdb! {
-    /// READ TRACK INFORMATION, 52h (MMC-6 §6.26).
+    /// READ TRACK INFORMATION, 52h (MMC-6).
     ReadTrackInformation = READ_TRACK_INFORMATION {
         /// Bits 1-0: `number` is an address (0), a track (1) or a session (2).
         pub by: u8,
@@ -86,7 +86,7 @@ impl ReadTrackInformation {
 }
 
 cdb! {
-    /// READ BUFFER CAPACITY, 5Ch (MMC-6 §6.18).
+    /// READ BUFFER CAPACITY, 5Ch (MMC-6).
     ReadBufferCapacity = READ_BUFFER_CAPACITY {
         /// Bit 0: answer in blocks.
         pub flags: u8,
@@ -112,7 +112,7 @@ impl Default for ReadBufferCapacity {
 }
 
 cdb! {
-    /// READ FORMAT CAPACITIES, 23h (MMC-6 §6.23).
+    /// READ FORMAT CAPACITIES, 23h (MMC-6).
     ReadFormatCapacities = READ_FORMAT_CAPACITIES {
         reserved: [u8; 6],
         /// Bytes that the host takes at most.
@@ -130,7 +130,7 @@ impl ReadFormatCapacities {
 }
 
 cdb! {
-    /// READ DISC STRUCTURE, ADh (MMC-6 §6.22).
+    /// READ DISC STRUCTURE, ADh (MMC-6).
     ReadDiscStructure = READ_DISC_STRUCTURE {
         /// Bits 3-0: 0 DVD, 1 BD.
         pub media: u8,

@@ -1,11 +1,11 @@
-//! Tracks and sessions: reserve, describe, close, erase (MMC-6 §6).
+//! Tracks and sessions: reserve, describe, close, erase (MMC-6).
 
 use zerocopy::big_endian::{U16, U32};
 
 use super::{Transfer, cdb, u24};
 
 cdb! {
-    /// RESERVE TRACK, 53h (MMC-6 §6.31).
+    /// RESERVE TRACK, 53h (MMC-6).
     ReserveTrack = RESERVE_TRACK {
         /// Bit 1 RMZ, bit 0 ARSV: the size is an address instead.
         pub flags: u8,
@@ -25,7 +25,7 @@ impl ReserveTrack {
 }
 
 cdb! {
-    /// CLOSE TRACK/SESSION, 5Bh (MMC-6 §6.3).
+    /// CLOSE TRACK/SESSION, 5Bh (MMC-6).
     CloseTrackSession = CLOSE_TRACK_SESSION {
         /// Bit 0 Immed.
         pub flags: u8,
@@ -59,7 +59,7 @@ impl CloseTrackSession {
 }
 
 cdb! {
-    /// BLANK, A1h (MMC-6 §6.2).
+    /// BLANK, A1h (MMC-6).
     Blank = BLANK {
         /// Bit 4 Immed, bits 2-0 what: 0 all, 1 minimal, 2 track, …
         pub what: u8,
@@ -86,7 +86,7 @@ impl Blank {
 }
 
 cdb! {
-    /// FORMAT UNIT, 04h (MMC-6 §6.5).
+    /// FORMAT UNIT, 04h (MMC-6).
     FormatUnit = FORMAT_UNIT {
         /// Bit 4 FmtData, bit 3 CmpList, bits 2-0 format code 1.
         pub flags: u8,
@@ -111,7 +111,7 @@ impl Default for FormatUnit {
 }
 
 cdb! {
-    /// SEND CUE SHEET, 5Dh (MMC-6 §6.33).
+    /// SEND CUE SHEET, 5Dh (MMC-6).
     SendCueSheet = SEND_CUE_SHEET {
         reserved: [u8; 5],
         size: [u8; 3],
@@ -129,7 +129,7 @@ impl SendCueSheet {
 }
 
 cdb! {
-    /// SEND DISC STRUCTURE, BFh (MMC-6 §6.34).
+    /// SEND DISC STRUCTURE, BFh (MMC-6).
     SendDiscStructure = SEND_DISC_STRUCTURE {
         media: u8,
         reserved: [u8; 5],

@@ -1,17 +1,17 @@
-//! The drive as a device: ready, who, tray, lock (SPC-4, MMC-6 §6).
+//! The drive as a device: ready, who, tray, lock (SPC-4, MMC-6).
 
 use zerocopy::big_endian::U16;
 
 use super::{Transfer, cdb};
 
 cdb! {
-    /// TEST UNIT READY, 00h (SPC-4 §6.47).
+    /// TEST UNIT READY, 00h (SPC-4).
     TestUnitReady = TEST_UNIT_READY { reserved: [u8; 4], control: u8 }
     |_this| Transfer::None
 }
 
 cdb! {
-    /// REQUEST SENSE, 03h (SPC-4 §6.39).
+    /// REQUEST SENSE, 03h (SPC-4).
     RequestSense = REQUEST_SENSE {
         /// Bit 0 DESC: descriptor format wanted.
         pub flags: u8,
@@ -31,7 +31,7 @@ impl RequestSense {
 }
 
 cdb! {
-    /// INQUIRY, 12h (SPC-4 §6.6).
+    /// INQUIRY, 12h (SPC-4).
     Inquiry = INQUIRY {
         /// Bit 0 EVPD: a vital product data page is wanted.
         pub flags: u8,
@@ -57,7 +57,7 @@ impl Inquiry {
 }
 
 cdb! {
-    /// START STOP UNIT, 1Bh (MMC-6 §6.42).
+    /// START STOP UNIT, 1Bh (MMC-6).
     StartStopUnit = START_STOP_UNIT {
         /// Bit 0 Immed.
         pub flags: u8,
@@ -99,7 +99,7 @@ impl StartStopUnit {
 }
 
 cdb! {
-    /// PREVENT ALLOW MEDIUM REMOVAL, 1Eh (MMC-6 §6.18).
+    /// PREVENT ALLOW MEDIUM REMOVAL, 1Eh (MMC-6).
     PreventAllow = PREVENT_ALLOW {
         reserved: [u8; 3],
         /// Bit 0 prevent, bit 1 persistent.

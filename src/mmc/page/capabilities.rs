@@ -1,4 +1,4 @@
-//! Capabilities and mechanical status, page 2Ah (MMC-3 §6.3.11; every drive still has it).
+//! Capabilities and mechanical status, page 2Ah (MMC-3; every drive still has it).
 
 use crate::mmc::answer::{Malformed, padded};
 

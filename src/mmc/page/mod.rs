@@ -1,4 +1,4 @@
-//! Mode pages, and the header that they travel behind (SPC-4 §7.5, MMC-6 §7).
+//! Mode pages, and the header that they travel behind (SPC-4, MMC-6).
 
 mod capabilities;
 mod write_parameters;

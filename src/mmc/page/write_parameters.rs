@@ -1,4 +1,4 @@
-//! Write parameters, page 05h (MMC-6 §7.4): how CD and DVD-R are to be written.
+//! Write parameters, page 05h (MMC-6): how CD and DVD-R are to be written.
 
 use crate::mmc::answer::{Malformed, padded};
 

@@ -102,7 +102,7 @@ impl Transport for SgIo {
     }
 }
 
-/// The SCSI status byte (SAM-4 §5.3) with the sense that came along.
+/// The SCSI status byte (SAM-4) with the sense that came along.
 fn outcome_status(status: u8, sense: &[u8]) -> Status {
     const CHECK_CONDITION: u8 = 0x02;
     const BUSY: u8 = 0x08;

@@ -3,6 +3,7 @@
 mod add;
 mod burn;
 mod life;
+mod model;
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! GET CONFIGURATION: the features, as many as are carried out and no more (MMC-6 §5.3).
+//! GET CONFIGURATION: the features, as many as are carried out and no more (MMC-6).
 
 use super::{Answer, Call};
 use crate::mmc::Profile;
@@ -70,7 +70,7 @@ fn features(drive: &Drive) -> Vec<Feature> {
     ]
 }
 
-/// Profiles in falling order, the current one marked (MMC-6 §5.3.1).
+/// Profiles in falling order, the current one marked (MMC-6).
 fn profile_list(current: Profile) -> Vec<u8> {
     let mut profiles: Vec<_> = Rules::all().iter().map(|rules| rules.profile).collect();
     profiles.sort_by(|one, other| other.cmp(one));

@@ -60,7 +60,7 @@ fn speeds(drive: &Drive) -> Vec<WriteSpeed> {
     offered.iter().map(|speed| WriteSpeed { flags: 0x02, end, read, write: speed.0 }).collect()
 }
 
-/// One descriptor (MMC-6 §6.8.3.2): the whole disc at the speed that is set.
+/// One descriptor (MMC-6): the whole disc at the speed that is set.
 fn nominal(drive: &Drive, data_type: u8) -> Vec<u8> {
     let of_writing = data_type & 0x04 != 0;
     let end = drive.ready_medium().map_or(0, |medium| medium.layout().capacity.saturating_sub(1));

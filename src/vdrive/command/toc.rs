@@ -77,7 +77,7 @@ fn full_toc(layout: &Layout, from: u8) -> Result<FullToc, Refusal> {
             let mut entry = point(0xb0, position(layout.capacity));
             let [minute, second, frame] = position(next.start);
             (entry.adr_control, entry.time) = (0x50 | DATA, Msf::new(minute, second, frame));
-            (entry.zero, entries) = (2, entries);
+            entry.zero = 2;
             entries.push(entry);
         }
         if session.start == 0 && later.is_some() {

@@ -25,7 +25,7 @@ pub fn request_sense(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refus
     Ok(Answer::data(&cdb, sense.emit()))
 }
 
-/// Who the drive is: standard data, and the pages 00h, 80h and 83h (SPC-4 §7.8).
+/// Who the drive is: standard data, and the pages 00h, 80h and 83h (SPC-4).
 pub fn inquiry(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     const SERIAL: u8 = 0x80;
     const IDENTIFICATION: u8 = 0x83;

@@ -31,7 +31,8 @@ pub struct Rules {
     pub capacity: u32,
 }
 
-/// CD by the orange book as MMC-6 §4.2 tells it; DVD+R by ECMA-349 and MMC-6 §4.3.
+/// CD as MMC-6 tells it. The blocks of DVD+R are ECMA-349's; the gaps between its tracks and sessions differ by
+/// firmware, and those here stand for them.
 #[rustfmt::skip]
 const RULES: &[Rules] = &[
     Rules { profile: Profile::CD_R,       run_out: 2, track_gap: 150, first_session_gap: 11_400, session_gap: 6_900, alignment: 1,  min_track: 300, max_tracks: 99,  flush_closes: true,  session_closes_tracks: true,  erasable: false, capacity: 359_849 },

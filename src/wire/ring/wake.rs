@@ -79,17 +79,18 @@ impl Wake {
     /// Sleeps until a byte comes, the other side dies, `also` is readable, or the time is up.
     pub fn sleep(&self, also: Option<BorrowedFd<'_>>, limit: Option<Duration>) -> Result<Woken, RingError> {
         let watch = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        // Without a second descriptor the socket stands in for it, and the answer is not looked at.
-        let mut fds = [watch(self.socket.as_fd()), watch(also.unwrap_or(self.socket.as_fd()))];
         let timeout =
             limit.map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX));
-        match poll(&mut fds, timeout) {
+        let mut ring = [watch(self.socket.as_fd())];
+        let mut both = also.map(|also| [watch(self.socket.as_fd()), watch(also)]);
+        let fds = both.as_mut().map_or(ring.as_mut_slice(), |both| both.as_mut_slice());
+        match poll(fds, timeout) {
             Ok(_) => {}
             Err(nix::Error::EINTR) => return Ok(Woken { ring: true, also: false }),
             Err(error) => return Err(io::Error::from(error).into()),
         }
-        let [ring, other] = fds.map(|fd| fd.any().unwrap_or(true));
-        Ok(Woken { ring, also: also.is_some() && other })
+        let ready = |at: usize| fds.get(at).is_some_and(|fd| fd.any().unwrap_or(true));
+        Ok(Woken { ring: ready(0), also: ready(1) })
     }
 }
 

@@ -1,0 +1,80 @@
+# discmaster: demo, test, lint, bench, install.
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+CARGO      ?= cargo
+FOLDER     ?= /usr/share/doc
+
+BUILD_NEEDS := gcc libc6-dev libudev-dev pkg-config
+RUN_NEEDS   := dbus
+DEMO_NEEDS  := genisoimage
+TEST_NEEDS  := systemd xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0
+BENCH_NEEDS := xorriso genisoimage time
+
+# Each command once more where the first try fails: a package index can be out of reach for a moment.
+FETCH := $(CARGO) fetch --locked || { sleep 5; $(CARGO) fetch --locked; }
+
+.PHONY: help demo build test lint bench install uninstall
+
+help:
+	@echo "make demo [FOLDER=…]   burn a folder to a virtual recorder, step by step"
+	@echo "make test              every test"
+	@echo "make lint              formatting and clippy"
+	@echo "make bench             measure against genisoimage, xorriso and a drive that takes everything"
+	@echo "make install           [DESTDIR=…] [PREFIX=$(PREFIX)]"
+
+demo:
+	@tests/need $(BUILD_NEEDS) $(RUN_NEEDS) $(DEMO_NEEDS)
+	@$(FETCH)
+	$(CARGO) build --locked --release --bins --example demo
+	target/release/examples/demo "$(FOLDER)"
+
+test:
+	@tests/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS)
+	@$(FETCH)
+	$(CARGO) test --locked
+
+lint:
+	@tests/need $(BUILD_NEEDS)
+	@$(FETCH)
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+bench:
+	@tests/need $(BUILD_NEEDS) $(BENCH_NEEDS)
+	@$(FETCH)
+	$(CARGO) build --locked --release --bins
+	tests/bench-image
+	$(CARGO) bench --locked --bench worker
+
+build:
+	@tests/need $(BUILD_NEEDS)
+	@$(FETCH)
+	$(CARGO) build --locked --release --bins
+
+# `build` is not a prerequisite: `sudo make install` should not compile as root.
+install:
+	@test -x target/release/discmasterd || { echo "Nothing to install: run 'make build' first." >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/discmaster $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces $(DESTDIR)$(PREFIX)/share/dbus-1/system.d
+	install -d $(DESTDIR)$(PREFIX)/share/dbus-1/system-services $(DESTDIR)$(PREFIX)/share/polkit-1/actions
+	install -d $(DESTDIR)$(PREFIX)/share/doc/discmaster
+	install -m 755 target/release/discmaster target/release/discmaster-vdrive $(DESTDIR)$(PREFIX)/bin
+	install -m 755 target/release/discmasterd target/release/discmaster-worker target/release/discmaster-stager \
+	    $(DESTDIR)$(PREFIX)/libexec/discmaster
+	install -m 644 dbus/*.xml $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces
+	install -m 644 dbus/org.discmaster1.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d
+	sed 's|@libexecdir@|$(PREFIX)/libexec|' dbus/org.discmaster1.service.in \
+	    > $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/org.discmaster1.service
+	sed 's|@libexecdir@|$(PREFIX)/libexec|' systemd/discmaster.service.in \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/discmaster.service
+	install -m 644 polkit/*.policy $(DESTDIR)$(PREFIX)/share/polkit-1/actions
+	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/discmaster
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/discmaster $(DESTDIR)$(PREFIX)/bin/discmaster-vdrive
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/discmaster $(DESTDIR)$(PREFIX)/share/doc/discmaster
+	rm -f $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces/org.discmaster1.*.xml
+	rm -f $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.discmaster1.conf
+	rm -f $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/org.discmaster1.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/discmaster.service
+	rm -f $(DESTDIR)$(PREFIX)/share/polkit-1/actions/org.discmaster1.policy

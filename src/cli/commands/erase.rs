@@ -1,0 +1,57 @@
+//! `discmaster erase`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::args::Bus;
+use crate::cli::client::Options;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::follow::{Follow, follow};
+use crate::cli::interrupt::Interrupts;
+use crate::cli::screen::Screen;
+use crate::cli::view::id;
+
+/// Erase a rewritable disc
+///
+/// Everything on the disc is lost, without a question asked. An erasure that has begun is finished by the service:
+/// Ctrl-C leaves it alone (exit code 8). With --json: objects with event "progress" as `burn` writes them, at the end
+/// one with event "completed".
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// The recorder, by id or device; needless where there is only one
+    pub recorder: Option<String>,
+    /// Erase every block, and not the table of contents alone; takes as long as a burn
+    #[arg(long)]
+    pub full: bool,
+    /// Open the tray at the end
+    #[arg(long)]
+    pub eject: bool,
+}
+
+/// Erases a disc.
+///
+/// # Errors
+/// Those of `Recorder.Erase` and of its job.
+pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> {
+    let (client, recorder) = super::recorder(bus, args.recorder.as_deref()).await?;
+    let mut events = client.events().await?;
+    let options = Options::new().flag("eject", args.eject);
+    let job = client.erase(&recorder.path, args.full, options).await?;
+    let mut interrupts = Interrupts::take_over()?;
+    let what = Follow { job: &job, medium: recorder.kind(), harmless: false, until: None };
+    tokio::select! {
+        ended = follow(what, &client, &mut events, screen) => ended.map(drop)?,
+        () = interrupts.next() => return Err(left_alone(&job)),
+    }
+    if screen.json() {
+        return screen.object(&json!({ "event": "completed", "job": job, "recorder": recorder.id }));
+    }
+    screen.say(&format!("{}: the disc is erased", recorder.id));
+    Ok(())
+}
+
+fn left_alone(job: &str) -> Failure {
+    Failure::new(Exit::Unknown, "Interrupted", "the erasure goes on without us")
+        .hint(format!("`discmaster jobs` shows it as {}", id(job)))
+}

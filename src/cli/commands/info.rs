@@ -1,0 +1,129 @@
+//! `discmaster info`
+
+use clap::Args;
+
+use crate::cli::args::Bus;
+use crate::cli::failure::Result;
+use crate::cli::screen::Screen;
+use crate::cli::units;
+use crate::cli::view::{MediumView, RecorderView, TrackView};
+
+/// Describe a recorder and the disc in it
+///
+/// With --json an object: id, path, device, vendor, product, revision, serial, seat, state, holder, medium. The
+/// medium is null, or an object: kind, flags, sessions, tracks (number, session, start, blocks, data),
+/// next_writable_block, free_blocks, total_blocks, manufacturer_id, write_speeds. Blocks are of 2048 bytes, speeds
+/// in kB/s of 1000.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// The recorder, by id or device; needless where there is only one
+    pub recorder: Option<String>,
+}
+
+/// Describes a recorder and its disc.
+///
+/// # Errors
+/// There is no service, or no such recorder.
+pub async fn run(bus: Bus, args: &InfoArgs, screen: &mut Screen) -> Result<()> {
+    let (_, recorder) = super::recorder(bus, args.recorder.as_deref()).await?;
+    if screen.json() {
+        return screen.object(&recorder);
+    }
+    describe(&recorder).iter().try_for_each(|line| screen.data(line))
+}
+
+fn describe(recorder: &RecorderView) -> Vec<String> {
+    let mut lines = vec![format!("{}: {}", recorder.id, recorder.name())];
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            lines.push(format!("  {:<14}{value}", format!("{name}:")));
+        }
+    };
+    add("device", &recorder.device);
+    add("firmware", &recorder.revision);
+    add("serial", &recorder.serial);
+    add("seat", &recorder.seat);
+    add("state", &recorder.state);
+    add("held by", &recorder.holder);
+    match &recorder.medium {
+        None => add("disc", "none"),
+        Some(medium) => {
+            add("disc", &medium.kind);
+            disc(medium, &mut add);
+        }
+    }
+    lines
+}
+
+fn disc(medium: &MediumView, add: &mut impl FnMut(&str, &str)) {
+    add("condition", &medium.flags.join(", "));
+    add("free", &room(medium.free_blocks));
+    add("capacity", &room(medium.total_blocks));
+    add("maker", &medium.manufacturer_id);
+    if let Some(next) = medium.next_writable_block {
+        add("writes at", &format!("block {next}"));
+    }
+    let speeds: Vec<String> =
+        medium.write_speeds.iter().map(|kbs| units::speed(*kbs, &medium.kind)).collect();
+    add("write speeds", &speeds.join(", "));
+    add("sessions", &medium.sessions.to_string());
+    for track in &medium.tracks {
+        add(&format!("track {}", track.number), &told(track));
+    }
+}
+
+fn told(track: &TrackView) -> String {
+    let kind = if track.data { "data" } else { "audio" };
+    format!("{kind}, session {}, from block {}, {}", track.session, track.start, room(track.blocks))
+}
+
+fn room(blocks: u64) -> String {
+    format!("{} ({blocks} blocks)", units::size(blocks.saturating_mul(2048)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::client::Props;
+
+    #[test]
+    fn a_recorder_with_a_disc_is_told_line_by_line() {
+        let track = TrackView { number: 1, session: 1, start: 0, blocks: 2464, data: true };
+        let medium = MediumView {
+            kind: "DVD+R".to_owned(),
+            flags: vec!["appendable".to_owned()],
+            sessions: 1,
+            tracks: vec![track],
+            next_writable_block: Some(4560),
+            free_blocks: 2_290_544,
+            total_blocks: 2_295_104,
+            manufacturer_id: "CMC MAG M01".to_owned(),
+            write_speeds: vec![22_160, 11_080],
+        };
+        let mut recorder = RecorderView::of("/org/discmaster1/recorders/sr0", &Props::default(), None);
+        recorder.vendor = "ASUS".to_owned();
+        recorder.product = "DRW-24D5MT".to_owned();
+        recorder.state = "idle".to_owned();
+        recorder.medium = Some(medium);
+        #[rustfmt::skip]
+        assert_eq!(describe(&recorder), [
+            "sr0: ASUS DRW-24D5MT",
+            "  state:        idle",
+            "  disc:         DVD+R",
+            "  condition:    appendable",
+            "  free:         4.69 GB (2290544 blocks)",
+            "  capacity:     4.70 GB (2295104 blocks)",
+            "  maker:        CMC MAG M01",
+            "  writes at:    block 4560",
+            "  write speeds: 16× (22160 kB/s), 8× (11080 kB/s)",
+            "  sessions:     1",
+            "  track 1:      data, session 1, from block 0, 5.0 MB (2464 blocks)",
+        ]);
+    }
+
+    #[test]
+    fn an_empty_recorder_says_so() {
+        let recorder = RecorderView::of("/org/discmaster1/recorders/vd0", &Props::default(), None);
+        assert_eq!(describe(&recorder), ["vd0: ", "  disc:         none"]);
+    }
+}
