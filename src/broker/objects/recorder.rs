@@ -21,9 +21,6 @@ pub struct RecorderObject {
     pub id: String,
 }
 
-/// What `QueryMediaInfo` gives: sessions, last track, its first block, the next writable block, free blocks.
-type MediaInfo = (u8, u8, u32, u32, u32);
-
 #[interface(name = "org.discmaster1.Recorder", introspection_docs = false)]
 impl RecorderObject {
     async fn open_exclusive(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
@@ -103,7 +100,7 @@ impl RecorderObject {
     }
 
     #[zbus(out_args("sessions", "last_track", "start", "next_writable", "free"))]
-    async fn query_media_info(&self, #[zbus(header)] header: Header<'_>) -> Result<MediaInfo> {
+    async fn query_media_info(&self, #[zbus(header)] header: Header<'_>) -> Result<(u8, u8, u32, u32, u32)> {
         self.held(&header, |recorder| {
             let medium = recorder.medium().ok_or_else(|| no_medium(&self.id))?;
             let last = medium.tracks.last();

@@ -1,0 +1,194 @@
+//! A bench for tests of the whole service: a private bus, the broker, virtual recorders, and clients.
+//!
+//! `Bench::new().recorder("vd0", "cd-r").start().await` starts everything; everything dies with the value, and a test that
+//! fails prints what the processes had to say.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod bus;
+mod client;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use client::{Client, Refusal, Signal, Signals, options};
+
+use bus::PrivateBus;
+
+/// What nothing on a bench may take longer than, on the slowest machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a bench is made of.
+#[derive(Default)]
+pub struct Setup {
+    recorders: Vec<(String, Vec<String>)>,
+    options: Vec<String>,
+}
+
+/// A running service of one's own.
+pub struct Bench {
+    pub bus: PrivateBus,
+    daemon: Option<Child>,
+    drives: BTreeMap<String, Child>,
+    setup: Setup,
+}
+
+impl Bench {
+    #[expect(clippy::new_ret_no_self, reason = "a bench is described before it is built")]
+    pub fn new() -> Setup {
+        Setup::default()
+    }
+
+    /// A client on a connection of its own.
+    pub async fn client(&self) -> Client {
+        Client::new(self.bus.connect().await)
+    }
+
+    /// A directory for the test's own files.
+    pub fn dir(&self) -> &Path {
+        self.bus.dir.path()
+    }
+
+    /// The content of a virtual recorder's disc.
+    pub fn disc(&self, id: &str) -> PathBuf {
+        self.dir().join(format!("{id}.iso"))
+    }
+
+    /// Starts a recorder of the setup (again).
+    pub fn plug(&mut self, id: &str) {
+        let (_, arguments) =
+            self.setup.recorders.iter().find(|(name, _)| name == id).expect("a recorder of the setup");
+        let drive = Command::new(env!("CARGO_BIN_EXE_discmaster-vdrive"))
+            .arg(format!("--listen={}", self.recorders().join(format!("{id}.sock")).display()))
+            .arg(format!("--media={}", self.dir().join(format!("{id}.disc")).display()))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(self.log(id))
+            .stderr(self.log(id))
+            .spawn()
+            .expect("the virtual recorder starts");
+        self.drives.insert(id.to_owned(), drive);
+    }
+
+    /// Ends a recorder at once, as if its cable were pulled.
+    pub fn unplug(&mut self, id: &str) {
+        end(self.drives.get_mut(id).expect("a recorder that is plugged in"));
+        self.drives.remove(id);
+    }
+
+    /// Presses a virtual recorder's buttons, or changes its disc: `discmaster-vdrive control SOCKET …`.
+    pub fn control(&self, id: &str, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_discmaster-vdrive"))
+            .arg("control")
+            .arg(self.recorders().join(format!("{id}.sock")))
+            .args(arguments)
+            .output()
+            .expect("the virtual recorder's control starts");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The broker's process id.
+    pub fn daemon_pid(&self) -> i32 {
+        self.daemon.as_ref().and_then(|daemon| i32::try_from(daemon.id()).ok()).expect("a running broker")
+    }
+
+    /// Ends the broker at once; helpers are left to themselves.
+    pub fn kill_daemon(&mut self) {
+        end(self.daemon.as_mut().expect("a running broker"));
+        self.daemon = None;
+    }
+
+    /// What a process has logged so far: `discmasterd`, which the helpers share, or a recorder.
+    pub fn logged(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir().join(format!("{name}.log"))).unwrap_or_default()
+    }
+
+    fn recorders(&self) -> PathBuf {
+        self.dir().join("recorders")
+    }
+
+    fn log(&self, name: &str) -> File {
+        let path = self.dir().join(format!("{name}.log"));
+        File::options().create(true).append(true).open(path).expect("a log")
+    }
+
+    fn start_daemon(&mut self) {
+        let mut daemon = Command::new(env!("CARGO_BIN_EXE_discmasterd"))
+            .args(["--bus=session", "--no-udev"])
+            .arg(format!("--virtual={}", self.recorders().display()))
+            .arg(format!("--stash={}", self.dir().join("stash").display()))
+            .args(&self.setup.options)
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus.address)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(self.log("discmasterd"))
+            .spawn()
+            .expect("the broker starts");
+        let mut line = String::new();
+        BufReader::new(daemon.stdout.take().expect("its output"))
+            .read_line(&mut line)
+            .expect("its first line");
+        self.daemon = Some(daemon);
+        assert_eq!(line.trim(), "discmasterd: ready", "the broker did not become ready");
+    }
+}
+
+impl Setup {
+    /// A virtual recorder with a new disc of this kind in it, `cd-r`.
+    pub fn recorder(self, id: &str, kind: &str) -> Self {
+        self.recorder_with(id, &[&format!("--create={kind}")])
+    }
+
+    /// A virtual recorder with arguments of one's own.
+    pub fn recorder_with(mut self, id: &str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.recorders.push((id.to_owned(), arguments));
+        self
+    }
+
+    /// An argument of the broker.
+    pub fn option(mut self, argument: &str) -> Self {
+        self.options.push(argument.to_owned());
+        self
+    }
+
+    /// Starts it all. Every recorder is on the bus when this returns, and has been looked at.
+    pub async fn start(self) -> Bench {
+        let bus = PrivateBus::start();
+        let ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
+        let mut bench = Bench { bus, daemon: None, drives: BTreeMap::new(), setup: self };
+        std::fs::create_dir(bench.recorders()).expect("a directory for recorders");
+        for id in &ids {
+            bench.plug(id);
+        }
+        bench.start_daemon();
+        let client = bench.client().await;
+        for id in &ids {
+            client.looked_at(id).await;
+        }
+        bench
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.daemon.iter_mut().chain(self.drives.values_mut()).for_each(end);
+        if std::thread::panicking() {
+            let recorders = self.setup.recorders.iter().map(|(id, _)| id.as_str());
+            for name in recorders.chain(["discmasterd"]) {
+                eprintln!("--- {name}\n{}", self.logged(name));
+            }
+        }
+    }
+}
+
+fn end(process: &mut Child) {
+    let _ = process.kill();
+    let _ = process.wait();
+}
