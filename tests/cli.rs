@@ -329,6 +329,9 @@ async fn wrong_usage_is_told_before_anything_is_touched() {
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.err);
         assert_eq!(run.out, "", "{arguments:?}");
     }
+    let json = discmaster(&bench, &["--json", "burn"]);
+    let failure: Value = serde_json::from_str(json.err.trim()).unwrap();
+    assert_eq!((json.code, &failure["error"]), (2, &Value::from("Usage")));
     let which = discmaster(&bench, &["burn", "papers"]);
     assert!(which.err.contains("vd0, vd1"), "{}", which.err);
 }
