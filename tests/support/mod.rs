@@ -4,6 +4,7 @@
 //! fails prints what the processes had to say.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod burner;
 pub mod bus;
 mod client;
 
