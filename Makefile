@@ -25,8 +25,8 @@ help:
 demo:
 	@tests/need $(BUILD_NEEDS) $(RUN_NEEDS) $(DEMO_NEEDS)
 	@$(FETCH)
-	$(CARGO) build --locked --release --bins --example demo
-	target/release/examples/demo "$(FOLDER)"
+	$(CARGO) build --locked --bins --example demo
+	target/debug/examples/demo "$(FOLDER)"
 
 test:
 	@tests/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS)

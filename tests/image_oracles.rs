@@ -344,6 +344,26 @@ fn isovfy_finds_no_fault() {
     assert!(text.contains("No errors found"), "{text}");
 }
 
+#[test]
+fn a_later_session_is_read_from_where_it_starts() {
+    const START: u32 = 5008;
+    let case = nasty_image(&Options { start_block: START, ..wishes() });
+    let disc = case.scratch.path().join("disc");
+    let mut out = File::create(&disc).unwrap();
+    let first = Tree::new(Meta { mode: 0o755, uid: 0, gid: 0, mtime: 0 });
+    write_image(&Layout::plan(&first, &wishes()).unwrap(), &first, Files::default(), &mut out).unwrap();
+    out.seek(SeekFrom::Start(u64::from(START) * 2048)).unwrap();
+    io::copy(&mut File::open(&case.image).unwrap(), &mut out).unwrap();
+    let start = START.to_string();
+    let to = case.scratch.path().join("out");
+    let args = ["-osirrox", "on", "-load", "sbsector", &start, "-indev"].map(OsStr::new);
+    let extract = [disc.as_os_str(), "-extract".as_ref(), "/".as_ref(), to.as_os_str()];
+    run("xorriso", "xorriso", &[&args[..], &extract].concat());
+    assert_same(&listing(&to), &listing(&case.folder));
+    let listed = lines(&isoinfo(&disc, &["-R", "-f", "-T", &start]));
+    assert!(listed.contains(&b"/many/hard link"[..]), "isoinfo finds the session");
+}
+
 /// A file past 4 GiB: zeros, but for a line here and there.
 struct Sparse {
     at: u64,
@@ -351,7 +371,7 @@ struct Sparse {
 }
 
 const MARK: &[u8] = b"here and there";
-const BIG: u64 = 4_831_838_208 + 12_345;
+const BIG: u64 = (1 << 32) + 12_345;
 const MARKS: [u64; 4] = [0, 0xFFFF_F800 - 5, 0x1_0000_0000, BIG - MARK.len() as u64];
 
 impl ContentSource for Sparse {

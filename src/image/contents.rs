@@ -99,12 +99,12 @@ impl Contents {
             self.slots[link].links = 0;
             self.refs[self.slots[link].first.index()] = numbers[first].1;
         }
-        self.close_gaps(tree);
+        self.close_gaps();
         Ok(())
     }
 
     /// Drops slots that nobody uses any more.
-    fn close_gaps(&mut self, tree: &Tree) {
+    fn close_gaps(&mut self) {
         let mut moved = Vec::with_capacity(self.slots.len());
         let mut next = 0;
         for slot in &self.slots {
@@ -113,10 +113,8 @@ impl Contents {
         }
         for slot in 0..self.slots.len() {
             let node = self.slots[slot].first.index();
-            // A link's slot comes after the one it refers to, which is in place already or is its own.
             self.refs[node] = moved[self.refs[node] as usize];
         }
-        debug_assert_eq!(tree.node_limit(), self.refs.len());
         self.slots.retain(|slot| slot.links > 0);
         self.slots.shrink_to_fit();
     }

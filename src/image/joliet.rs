@@ -1,7 +1,9 @@
 //! Names of the Joliet tree: UCS-2, big-endian (Joliet Specification, §3).
 //!
 //! Names are composed (NFC), as the systems that read Joliet expect them. What UCS-2 or the specification forbids
-//! becomes `_`, and so do a dot or space at the end, which Linux and Windows would drop.
+//! becomes `_`, and so do a dot or space at the end, which Linux and Windows would drop. Files carry their version
+//! `;1`, as the specification asks; it does not count towards the length, and all readers strip it. Paths may be longer
+//! than the 240 bytes of the specification. Symbolic links have no place in this tree.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;

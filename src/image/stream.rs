@@ -41,6 +41,22 @@ pub trait ContentSource {
     fn close(&mut self) -> Result<(), Self::Error>;
 }
 
+impl<S: ContentSource + ?Sized> ContentSource for &mut S {
+    type Error = S::Error;
+
+    fn open(&mut self, content: ContentId, size: u64) -> Result<(), S::Error> {
+        (**self).open(content, size)
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, S::Error> {
+        (**self).read(buf)
+    }
+
+    fn close(&mut self) -> Result<(), S::Error> {
+        (**self).close()
+    }
+}
+
 /// Why the stream stopped. It cannot be continued after an error.
 #[derive(Debug, Error)]
 pub enum StreamError<E: std::error::Error + Send + Sync + 'static> {

@@ -27,8 +27,7 @@ pub(crate) fn settle(naming: Naming, nodes: &[u32], is_directory: impl Fn(u32) -
         let directory = is_directory(node);
         let name = names.get(node);
         let stem = naming.stem_length(name, directory);
-        let limit =
-            naming.limit_bytes(directory).saturating_sub(name.len() - stem + SUFFIX_MAX * naming.unit());
+        let limit = naming.limit_bytes().saturating_sub(name.len() - stem + SUFFIX_MAX * naming.unit());
         let common = naming.fold(&name[..stem.min(limit)], &mut folded);
         let counter = counters.entry(keys.hash_one((common, &name[stem..]))).or_default();
         loop {

@@ -1,4 +1,11 @@
 //! One of the directory trees of an image, planned: mangled names, sorted records, sizes. A few bytes a name.
+//!
+//! Directories stay at their level however deep it is, and paths may be of any length. ECMA-119 §6.8.2.1 allows eight
+//! levels, and Rock Ridge could move deeper ones; but Linux, xorriso, isoinfo and libarchive follow any depth, xorriso
+//! writes so by default, and a moved directory is in the wrong place for all who read no Rock Ridge.
+
+#[cfg(test)]
+mod tests;
 
 use super::error::ImageError;
 use super::iso9660::{name as iso_name, path_table};
@@ -54,7 +61,7 @@ impl Naming {
     }
 
     /// Most bytes of a mangled name.
-    pub fn limit_bytes(self, _directory: bool) -> usize {
+    pub fn limit_bytes(self) -> usize {
         match self {
             Self::Iso => 31,
             Self::Joliet(length) => length.characters() * 2,

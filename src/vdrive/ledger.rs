@@ -38,8 +38,11 @@ impl Ledger {
         }
     }
 
-    /// A WRITE failed.
+    /// A WRITE failed. A recovered error is none: the blocks are written.
     pub fn write_failed(&mut self, lba: i32, blocks: u32, sense: Sense) {
+        if sense.key == 1 && !sense.deferred {
+            return;
+        }
         self.failed = Some(FailedWrite { lba, blocks, sense });
     }
 
@@ -84,5 +87,6 @@ mod tests {
         assert_eq!(after(Sense::new(3, 0x0c, 0), false, 64), 1);
         assert_eq!(after(Sense::new(0xb, 8, 1), false, 64), 1);
         assert_eq!(after(Sense::new(0xb, 8, 1), true, 64), 0);
+        assert_eq!(after(Sense::new(1, 0x0c, 1), false, 96), 0);
     }
 }

@@ -130,6 +130,10 @@ impl<'a> Scene<'a> {
 
     /// The error that comes of `trouble` here: what happened, what the disc is now, what to do next, and the figures.
     pub fn error(&self, trouble: &Trouble) -> api::Error {
+        if matches!(trouble, Trouble::Cancelled) && self.harm == Harm::DiscUntouched {
+            let message = "It was cancelled before anything was changed: the disc is as it was.";
+            return api::Error::new(ErrorKind::UserAbort, message);
+        }
         let kind = self.kind(trouble);
         let words =
             [self.happened(), cause(trouble), self.disc_now().to_owned(), self.next(trouble).to_owned()];

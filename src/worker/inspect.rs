@@ -41,13 +41,7 @@ pub struct Look {
 /// `DiscInfo` when the drive is no optical drive or gives no usable answers, `UserAbort` when cancelled meanwhile, or
 /// what became of the link.
 pub fn inspect(drive: &mut Drive<'_>) -> api::Result<Look> {
-    look(drive).map_err(|trouble| match trouble {
-        Trouble::Cancelled => api::Error::new(
-            api::ErrorKind::UserAbort,
-            "Looking at the drive was cancelled. The disc is as it was.",
-        ),
-        trouble => Scene::new(Doing::Looking).error(&trouble),
-    })
+    look(drive).map_err(|trouble| Scene::new(Doing::Looking).error(&trouble))
 }
 
 /// The facts of the disc alone, for a last comparison; `None` when there is none.

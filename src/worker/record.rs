@@ -108,7 +108,7 @@ fn check(
     report.verify = match (order.options.verify, sums) {
         (Verify::None, _) => None,
         (Verify::Full, Some(sums)) => Some(verify::full(drive, order.start, sums, scene)?),
-        (Verify::Full | Verify::Quick, _) => Some(verify::quick(drive, order, scene)?),
+        (Verify::Full | Verify::Quick, _) => Some(verify::quick(drive, order.start, scene)?),
     };
     Ok(report)
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::api::{self, BLOCK, ErrorKind, Phase, VerifyReport};
+use crate::image::read::{StructureError, check_structure};
 use crate::mmc::cdb::{Cdb, Read10};
 use crate::mmc::policy::{During, Verdict, judge};
 use crate::mmc::transport::Data;
-use crate::wire::broker_worker::RecordOrder;
 
 use super::drive::{Drive, Patience};
 use super::error::{Scene, Trouble};
@@ -41,29 +41,34 @@ pub(super) fn full(
     Ok(VerifyReport { blocks: sums.len() as u64, full: true })
 }
 
-/// Reads the volume descriptors again.
+/// Reads the structure of the image again: descriptors, path tables, directories.
 ///
 /// # Errors
 /// `VerifyFailed` naming the block that is not what it should be, `UserAbort`.
-pub(super) fn quick(
-    drive: &mut Drive<'_>,
-    order: &RecordOrder,
-    scene: Scene<'_>,
-) -> api::Result<VerifyReport> {
+pub(super) fn quick(drive: &mut Drive<'_>, start: u32, scene: Scene<'_>) -> api::Result<VerifyReport> {
     begin(drive, 0, scene)?;
-    let mut block = vec![0; BLOCK];
     let mut blocks = 0;
-    for at in (order.start + 16..).take(16) {
-        read(drive, at, &mut block, scene)?;
-        blocks += 1;
-        if &block[1..6] != b"CD001" {
-            return Err(differs(at, scene));
+    let checked = check_structure(
+        |at, block: &mut [u8; BLOCK]| {
+            drive.check_cancel().map_err(|trouble| failed(&trouble, scene))?;
+            blocks += 1;
+            drive.update(|progress| progress.done = blocks);
+            let at = u32::try_from(at).map_err(|_| differs(u32::MAX, scene))?;
+            read(drive, at, block, scene)
+        },
+        start,
+    );
+    match checked {
+        Ok(summary) => Ok(VerifyReport { blocks: summary.blocks_read, full: false }),
+        Err(StructureError::Read { source, .. }) => Err(source),
+        Err(StructureError::Damaged { block, .. }) => {
+            Err(differs(u32::try_from(block).unwrap_or(u32::MAX), scene))
         }
-        if block[0] == 255 {
-            break;
-        }
+        Err(error @ StructureError::TooLarge) => Err(api::Error::new(
+            ErrorKind::VerifyFailed,
+            format!("The {} was recorded and closed, but {error}.", scene.disc),
+        )),
     }
-    Ok(VerifyReport { blocks, full: false })
 }
 
 fn begin(drive: &mut Drive<'_>, blocks: u64, scene: Scene<'_>) -> api::Result<()> {

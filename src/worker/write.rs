@@ -60,6 +60,8 @@ pub(super) struct Writer<'w, 'a> {
     content: u32,
     /// Blocks that the drive has taken, padding included.
     written: u32,
+    /// The last WRITE was refused: the drive may stand elsewhere.
+    unsure: bool,
     stats: Stats,
 }
 
@@ -98,7 +100,18 @@ impl<'w, 'a> Writer<'w, 'a> {
     ) -> Self {
         let gauge = Gauge::new(buffer_bytes);
         let stats = Stats::default();
-        Self { drive, ring, job, buffer: Buffer::new(), gauge, sums, content: 0, written: 0, stats }
+        Self {
+            drive,
+            ring,
+            job,
+            buffer: Buffer::new(),
+            gauge,
+            sums,
+            content: 0,
+            written: 0,
+            unsure: false,
+            stats,
+        }
     }
 
     /// Writes everything.
@@ -121,6 +134,9 @@ impl<'w, 'a> Writer<'w, 'a> {
     pub fn round_up(&mut self) -> Result<(), Stop> {
         // Whoever cancelled has been heard.
         self.drive.begin(Phase::Flushing, 0, false);
+        if std::mem::take(&mut self.unsure) {
+            self.confirm()?;
+        }
         let whole = self.written.next_multiple_of(self.job.alignment.max(1)).max(self.job.least);
         self.pad_to(whole.min(self.job.blocks))
     }
@@ -202,6 +218,18 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
     }
 
+    /// The drive stands where the last write that it took has ended.
+    fn confirm(&mut self) -> Result<(), Stop> {
+        let lba = self.job.from + self.written;
+        let track = inspect::open_track(self.drive, self.job.last_track);
+        let next = track.map_err(|trouble| Stop::Drive(trouble, lba))?.and_then(|track| track.next_writable);
+        if next == Some(lba.cast_signed()) {
+            return Ok(());
+        }
+        let (sense, why) = (Sense::new(5, 0x21, 0x02), "the drive expects another address");
+        Err(Stop::Drive(Trouble::refused(Opcode::WRITE_10, sense, Verdict::AddressMismatch, why), lba))
+    }
+
     fn short(&self) -> String {
         format!("it ended before the announced {} blocks were complete", self.job.content)
     }
@@ -255,11 +283,13 @@ impl<'w, 'a> Writer<'w, 'a> {
         };
         while try_.done < blocks {
             if let Some(sense) = self.write(at, &try_)? {
+                self.unsure = true;
                 self.refused(at, sense, &mut try_)?;
             } else {
                 try_.done = blocks;
             }
         }
+        self.unsure = false;
         self.written += blocks;
         self.gauge.wrote(blocks);
         Ok(())
@@ -292,7 +322,12 @@ impl<'w, 'a> Writer<'w, 'a> {
             }
             Verdict::Retry | Verdict::InProgress => {
                 let pause = try_.patience.step();
-                self.pause(try_, pause, fail)
+                // "Not ready" took nothing; of anything else only the drive knows what it took.
+                if (sense.key, sense.asc) == (2, 0x04) {
+                    return self.pause(try_, pause, fail);
+                }
+                self.sleep(pause)?;
+                self.resume(at, try_, fail)
             }
             Verdict::StartUnit if !try_.started => {
                 try_.started = true;
@@ -300,7 +335,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                 started.map_err(|e| Stop::Drive(Trouble::link(Opcode::START_STOP_UNIT, e), lba))?;
                 self.pause(try_, FIRST_PAUSE, fail)
             }
-            Verdict::AskNextAddress if try_.asked < MAX_ASKED => self.resume(at, try_, fail),
+            Verdict::AskNextAddress => self.resume(at, try_, fail),
             // On CD a flush would end the track in the middle.
             Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !(self.job.cd && self.written > 0) => {
                 self.flush_and_resume(at, try_, fail)
@@ -311,6 +346,9 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// Nobody knows how much of a chunk arrived: the drive's next address tells.
     fn resume(&mut self, at: u32, try_: &mut Try, fail: Stop) -> Result<(), Stop> {
+        if try_.asked == MAX_ASKED {
+            return Err(fail);
+        }
         try_.asked += 1;
         let lba = at + try_.done;
         let track = inspect::open_track(self.drive, self.job.last_track);
@@ -336,7 +374,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn flush_and_resume(&mut self, at: u32, try_: &mut Try, fail: Stop) -> Result<(), Stop> {
         let lba = at + try_.done;
         if try_.flushed > 0 {
-            self.pause(try_, FLUSH_PAUSE, fail)?;
+            self.sleep(FLUSH_PAUSE)?;
         }
         try_.flushed += 1;
         let cdb = SynchronizeCache::new(true);
@@ -345,7 +383,8 @@ impl<'w, 'a> Writer<'w, 'a> {
         settled.map_err(|trouble| match trouble {
             Trouble::Cancelled => Stop::Cancelled,
             trouble => Stop::Drive(trouble, lba),
-        })
+        })?;
+        self.resume(at, try_, fail)
     }
 
     /// Waits before the same WRITE again, as long as there is patience.
@@ -353,6 +392,10 @@ impl<'w, 'a> Writer<'w, 'a> {
         if try_.patience.over(self.drive.host.now()) {
             return Err(fail);
         }
+        self.sleep(length)
+    }
+
+    fn sleep(&mut self, length: Duration) -> Result<(), Stop> {
         self.drive.host.pause(length);
         self.show();
         self.check_cancel()

@@ -60,6 +60,11 @@ impl DirectoryEmitter {
                 self.continuations(&source, directory, block);
             }
             self.done += 1;
+            let complete = self.done != directory.blocks || self.cursor.is_none();
+            if !complete {
+                // More records than the plan counted.
+                return Err(Misplaced { position, planned: position + 1 });
+            }
             self.turn(directory);
         }
         Ok(())

@@ -3,8 +3,15 @@
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use crate::api::{self, BLOCK, Phase, Progress, RecordOptions, Report};
-use crate::mmc::transport::Transport;
+use crate::mmc::cdb::TestUnitReady;
+use crate::mmc::transport::{Transport, tell};
+use crate::vdrive::fault::FaultScript;
+use crate::vdrive::front::InProcess;
+use crate::vdrive::medium::Medium;
+use crate::vdrive::{self, DriveOptions, Pace};
 use crate::wire::broker_worker::{Expected, RecordOrder};
 use crate::wire::ring::{self, CHUNK, Consumer, Producer, RingEnd, RingError};
 use crate::worker::{self, Drive, Host};
@@ -76,15 +83,19 @@ pub fn feed(image: Vec<u8>, ending: Ending) -> (Consumer, JoinHandle<()>) {
     (Consumer::attach(consumer).unwrap(), feeder)
 }
 
-fn pour(end: RingEnd, image: &[u8], ending: Ending) {
+/// Feeds an image, until nobody wants more of it.
+pub fn pour(end: RingEnd, image: &[u8], ending: Ending) {
     let mut producer = Producer::attach(end).unwrap();
     for chunk in image.chunks(CHUNK) {
         loop {
             match producer.slot() {
                 Ok(Some(slot)) => {
                     slot[..chunk.len()].copy_from_slice(chunk);
-                    producer.commit(chunk.len()).unwrap();
-                    break;
+                    match producer.commit(chunk.len()) {
+                        Ok(()) => break,
+                        Err(RingError::Closed | RingError::Died) => return,
+                        Err(error) => panic!("{error}"),
+                    }
                 }
                 Ok(None) => drop(producer.wait(None, None).unwrap()),
                 Err(RingError::Closed | RingError::Died) => return,
@@ -125,4 +136,108 @@ pub fn burn(
     let report = worker::record(&mut Drive::new(drive, bench), &order, ring);
     feeder.join().unwrap();
     report
+}
+
+/// A virtual drive with a disc in a directory of its own, in virtual time; as host, it can meddle at a moment.
+pub struct Stage {
+    pub drive: InProcess,
+    pub shown: Vec<Progress>,
+    meddling: Option<(Phase, u64, Meddle)>,
+    cancelled: bool,
+    directory: TempDir,
+}
+
+type Meddle = Box<dyn FnOnce(&InProcess) -> bool>;
+
+impl Stage {
+    /// A drive with a blank disc of this kind (`cd-r`, `cd-rw:5000`, …), this script of faults, and this pace.
+    pub fn new(kind: &str, faults: &str, pace: Pace) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let faults = faults.parse::<FaultScript>().unwrap();
+        let mut drive = vdrive::Drive::new(DriveOptions { faults, pace, ..DriveOptions::default() });
+        drive.start_with(Medium::create(&directory.path().join("test.disc"), kind.parse().unwrap()).unwrap());
+        let drive = InProcess::new(drive);
+        Self { drive, shown: Vec::new(), meddling: None, cancelled: false, directory }
+    }
+
+    /// Does something once this phase has so many blocks done; `true` cancels.
+    pub fn when(&mut self, phase: Phase, done: u64, meddle: impl FnOnce(&InProcess) -> bool + 'static) {
+        self.meddling = Some((phase, done, Box::new(meddle)));
+    }
+
+    /// Records an image.
+    pub fn burn(&mut self, image: Vec<u8>, options: RecordOptions) -> api::Result<Report> {
+        let mut drive = self.drive.clone();
+        let order = order(&mut drive, image.len() / BLOCK, options);
+        let (ring, feeder) = feed(image, Ending::Finish);
+        let report = worker::record(&mut Drive::new(&mut drive, self), &order, ring);
+        feeder.join().unwrap();
+        self.judge();
+        report
+    }
+
+    /// Erases the disc.
+    pub fn erase(&mut self, full: bool) -> api::Result<()> {
+        let mut drive = self.drive.clone();
+        let erased = worker::erase(&mut Drive::new(&mut drive, self), full, false);
+        self.judge();
+        erased
+    }
+
+    /// Looks at the drive.
+    pub fn look(&mut self) -> api::Inspection {
+        let mut drive = self.drive.clone();
+        self.cancelled = false;
+        worker::inspect(&mut Drive::new(&mut drive, self)).unwrap().inspection
+    }
+
+    /// What lies on the disc.
+    pub fn recorded(&self) -> Vec<u8> {
+        std::fs::read(self.directory.path().join("test.iso")).unwrap()
+    }
+
+    /// No rule was broken, no fault left over, and the tray is free.
+    fn judge(&self) {
+        let ready = tell(&mut self.drive.clone(), &TestUnitReady::zeroed(), Duration::from_secs(30));
+        // Nobody can unlock what is gone.
+        let gone = ready.is_err();
+        self.drive.with(|drive, now| {
+            assert!(drive.violations().is_empty(), "{:?}\n{}", drive.violations(), drive.scene());
+            assert!(drive.unfired().is_empty(), "{:?}", drive.unfired());
+            assert!(
+                gone || !drive.is_loaded() || drive.eject(now).map(|()| drive.load(now)).is_ok(),
+                "the tray is locked"
+            );
+        });
+    }
+}
+
+impl Host for Stage {
+    fn now(&self) -> Duration {
+        self.drive.now()
+    }
+
+    fn pause(&mut self, length: Duration) {
+        self.drive.advance(length);
+    }
+
+    fn cancelled(&mut self) -> bool {
+        self.cancelled
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.shown.push(*progress);
+        let due =
+            |(phase, done, _): &mut (Phase, u64, Meddle)| progress.phase == *phase && progress.done >= *done;
+        if let Some((.., meddle)) = self.meddling.take_if(due) {
+            self.cancelled |= meddle(&self.drive);
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let missed = self.meddling.is_some() && !thread::panicking();
+        assert!(!missed, "the moment never came");
+    }
 }

@@ -7,3 +7,6 @@ mod inspect;
 mod mock;
 mod record;
 mod tray;
+mod virtual_drive;
+mod virtual_faults;
+mod whole;
