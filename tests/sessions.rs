@@ -261,7 +261,7 @@ async fn an_unplugged_recorder_is_lost_and_the_image_is_not() {
 
 #[tokio::test]
 async fn a_cancelled_burn_ends_with_user_abort() {
-    let bench = Bench::new().recorder_with("vd0", &["--create=cd-r", "--speed=1x"]).start().await;
+    let bench = Bench::new().recorder_with("vd0", &["--create=cd-r", "--speed=8x"]).start().await;
     let burner = Burner::ready(&bench, "vd0", 4 << 20, false).await;
     let job = burner.record().await.unwrap();
     burner.under_way(&job).await;

@@ -41,8 +41,9 @@ impl WorkerLink {
         gate: OwnedMutexGuard<()>,
     ) -> Result<(Self, Inspection)> {
         let unstarted = |error: std::io::Error| {
-            let message =
-                format!("The worker for recorder {id} could not be started: {error}. The disc was not touched.");
+            let message = format!(
+                "The worker for recorder {id} could not be started: {error}. The disc was not touched."
+            );
             Error::new(ErrorKind::HelperFailed, message)
         };
         let theirs = launcher.start(Helper::Worker { recorder: id }).await.map_err(unstarted)?;
