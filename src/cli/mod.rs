@@ -29,7 +29,10 @@ use screen::Screen;
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
     let mut screen = Screen::new(cli.json);
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -57,4 +60,17 @@ async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
         Command::Monitor(_) => commands::monitor::run(cli.bus, screen).await,
         Command::Jobs(args) => commands::jobs::run(cli.bus, args, screen).await,
     }
+}
+
+/// What clap has to say: help and version as they are, a complaint as JSON where that was asked for.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let complaint = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Screen::new(true).fail(&Failure::usage(complaint));
+        return Exit::Usage.into();
+    }
+    // Nobody to tell is no reason for another code.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
 }

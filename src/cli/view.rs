@@ -118,9 +118,14 @@ impl RecorderView {
                     .hint("name one with --recorder, or after `info`, `erase`, `eject` and `load`")),
             };
         };
+        // /dev/cdrom is a link to /dev/sr0.
+        let real = std::fs::canonicalize(name).unwrap_or_default();
         recorders
             .into_iter()
-            .find(|recorder| [&recorder.id, &recorder.device, &recorder.path].contains(&&name.to_owned()))
+            .find(|recorder| {
+                [&recorder.id, &recorder.device, &recorder.path].contains(&&name.to_owned())
+                    || (name.starts_with('/') && real.as_os_str() == recorder.device.as_str())
+            })
             .ok_or_else(|| Failure::usage(format!("no recorder is called {name}; there are {ids}")))
     }
 

@@ -158,7 +158,8 @@ impl Burning {
             }));
         }
         let amount = bytes.map_or_else(|| "everything".to_owned(), units::size);
-        let seconds = end.number("write-time").map(|time| time / 1_000_000);
+        let seconds =
+            end.number("write-time").map(|time| time.div_ceil(1_000_000)).filter(|seconds| *seconds > 1);
         let time = seconds.map_or(String::new(), |seconds| format!(" in {}", units::time(seconds)));
         screen.say(&match (args.simulate, end.number("verified-full")) {
             (true, _) => format!("Simulated: {amount} would have been written{time}; the disc is as it was."),

@@ -72,7 +72,11 @@ impl Row {
             phase: job.text("Phase"),
             progress: job.flag("ProgressValid").then(|| job.real("Progress")).flatten(),
             cancelable: job.flag("Cancelable"),
-            result: job.text("Result"),
+            result: job
+                .text("Result")
+                .trim_start_matches(names::ERROR_PREFIX)
+                .trim_start_matches('.')
+                .to_owned(),
         }
     }
 

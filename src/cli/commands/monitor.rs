@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::args::Bus;
-use crate::cli::client::{Client, Event};
+use crate::cli::client::{Client, Event, Objects};
 use crate::cli::failure::Result;
 use crate::cli::screen::Screen;
 
@@ -19,25 +19,39 @@ use super::told::{Known, Told};
 #[derive(Debug, Args)]
 pub struct MonitorArgs {}
 
-/// Prints events until the program is told to leave, or the bus is gone.
+/// Prints events until the program is told to leave, or the bus is gone. That the service is not there (yet) is an
+/// event like any other.
 ///
 /// # Errors
-/// There is no service, or the bus went away.
+/// The bus cannot be reached, or went away.
 pub async fn run(bus: Bus, screen: &mut Screen) -> Result<()> {
     let client = Client::connect(bus).await?;
     let mut events = client.events().await?;
     let mut known = Known::default();
     // The first call starts the service, where the bus can do that.
-    for (path, interfaces) in client.objects().await? {
-        print(screen, known.hear(Event::Added(path, interfaces)))?;
+    match client.objects().await {
+        Ok(objects) => present(screen, &mut known, objects)?,
+        Err(failure) if failure.name == "NoService" => print(screen, known.hear(Event::ServiceGone))?,
+        Err(failure) => return Err(failure),
     }
     loop {
         let event = events.next().await;
         if let (Event::BusGone, Some(failure)) = (&event, event.gone()) {
             return Err(failure);
         }
+        let again = matches!(event, Event::ServiceBack);
         print(screen, known.hear(event))?;
+        if again {
+            // It may be gone again already: then that is the next event.
+            present(screen, &mut known, client.objects().await.unwrap_or_default())?;
+        }
     }
+}
+
+fn present(screen: &Screen, known: &mut Known, objects: Objects) -> Result<()> {
+    objects
+        .into_iter()
+        .try_for_each(|(path, interfaces)| print(screen, known.hear(Event::Added(path, interfaces))))
 }
 
 fn print(screen: &Screen, told: Vec<Told>) -> Result<()> {

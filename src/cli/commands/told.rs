@@ -50,7 +50,10 @@ impl Known {
                 self.changed(&key).into_iter().collect()
             }
             Event::Completed(path, end) => vec![completed(id(&path), &end)],
-            Event::ServiceGone => vec![told("service-gone", "", "the service is gone".to_owned(), json!({}))],
+            Event::ServiceGone => {
+                *self = Self::default();
+                vec![told("service-gone", "", "the service is gone".to_owned(), json!({}))]
+            }
             Event::ServiceBack => vec![told("service-back", "", "the service is back".to_owned(), json!({}))],
             Event::BusGone => Vec::new(),
         }
