@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use zbus::message::Header;
 
 use super::authority::{Authority, Caller, Callers, RecorderDetails};
-use super::config::Config;
+use super::config::{Bus, Config};
 use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
 use super::launcher::Launcher;
@@ -126,9 +126,17 @@ impl Service {
         let caller = self.caller(header).await?;
         let mut state = self.state();
         let session = state.session_mut(session)?;
-        session.check_owner(&caller)?;
+        self.check_owner(&caller, session.owner.uid)?;
         session.touched = Instant::now();
         Ok(caller)
+    }
+
+    /// Refuses everybody but this user and, on the system bus, root.
+    ///
+    /// # Errors
+    /// `NotAuthorized`.
+    pub fn check_owner(&self, caller: &Caller, owner: u32) -> api::Result<()> {
+        check_owner(caller, owner, self.config().bus)
     }
 
     /// Takes in how far a job is; tells whether that is worth a signal.
@@ -278,7 +286,31 @@ pub fn asker(caller: &Caller) -> Asker<'_> {
     Asker { uid: caller.uid, connection: &caller.sender }
 }
 
+fn check_owner(caller: &Caller, owner: u32, bus: Bus) -> api::Result<()> {
+    if caller.uid == owner || (caller.uid == 0 && bus == Bus::System) {
+        return Ok(());
+    }
+    let message = format!("This belongs to another user (uid {owner}); only they and root may use it.");
+    Err(Error::new(ErrorKind::NotAuthorized, message))
+}
+
 /// The error for a session that is closed and not remembered.
 pub fn forgotten() -> Error {
     Error::new(ErrorKind::NotOpened, "This session is closed. Call DiscMaster.Open for a new one.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_and_the_systems_root_may_use_what_is_the_owners() {
+        let allowed = |uid, bus| {
+            let caller = Caller { sender: ":1.9".into(), uid, gid: uid, groups: vec![], interactive: false };
+            check_owner(&caller, 1000, bus).map_err(|error| error.kind)
+        };
+        assert_eq!((allowed(1000, Bus::System), allowed(0, Bus::System)), (Ok(()), Ok(())));
+        assert_eq!(allowed(1001, Bus::System), Err(ErrorKind::NotAuthorized));
+        assert_eq!(allowed(0, Bus::Session), Err(ErrorKind::NotAuthorized));
+    }
 }
