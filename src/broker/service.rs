@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use zbus::message::Header;
 
@@ -27,6 +28,7 @@ struct Inner {
     face: Face,
     launcher: Box<dyn Launcher>,
     door: OnceLock<Door>,
+    bell: Notify,
 }
 
 /// Who is let in.
@@ -55,8 +57,14 @@ pub struct State {
 impl Service {
     /// A broker without recorders, sessions or anybody at its door.
     pub fn new(config: Config, launcher: Box<dyn Launcher>) -> Self {
-        let face = Face::default();
-        Self(Arc::new(Inner { config, state: Mutex::default(), face, launcher, door: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            config,
+            state: Mutex::default(),
+            face: Face::default(),
+            launcher,
+            door: OnceLock::new(),
+            bell: Notify::new(),
+        }))
     }
 
     /// Opens the door. Called once, before the name is taken.
@@ -78,6 +86,11 @@ impl Service {
     /// How helpers are started.
     pub fn launcher(&self) -> &dyn Launcher {
         self.0.launcher.as_ref()
+    }
+
+    /// Rung when the [housekeeper](super::housekeeping) has a new date to keep.
+    pub fn bell(&self) -> &Notify {
+        &self.0.bell
     }
 
     /// The state, for a moment.
@@ -163,7 +176,7 @@ impl Service {
         Ok(handle)
     }
 
-    /// Ends a job, tells so, and forgets it after a while.
+    /// Ends a job, and tells so. It is forgotten after a while.
     pub fn end_job(&self, number: u64, outcome: Outcome) -> Arc<Outcome> {
         let (outcome, connection) = {
             let mut state = self.state();
@@ -177,12 +190,7 @@ impl Service {
         }
         self.face().sync(Object::Job(number));
         self.face().completed(number, connection, Arc::clone(&outcome));
-        let service = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(service.config().job_retention).await;
-            service.state().jobs.forget(number);
-            service.face().sync(Object::Job(number));
-        });
+        self.bell().notify_one();
         outcome
     }
 
