@@ -137,7 +137,8 @@ impl Bench {
         File::options().create(true).append(true).open(path).expect("a log")
     }
 
-    fn start_daemon(&mut self) {
+    /// Starts the broker (again); it is ready when this returns.
+    pub fn start_daemon(&mut self) {
         let (bus, variable) = match self.setup.system {
             true => ("--bus=system", "DBUS_SYSTEM_BUS_ADDRESS"),
             false => ("--bus=session", "DBUS_SESSION_BUS_ADDRESS"),

@@ -23,7 +23,7 @@ pub struct Process {
 }
 
 /// A process that does nothing until this is dropped.
-pub struct Stopped<'p>(&'p Process);
+pub struct Stopped(i32);
 
 /// The helpers of a broker that run a program now.
 pub fn helpers(broker: i32, program: &str) -> Vec<Process> {
@@ -74,9 +74,9 @@ impl Process {
     }
 
     /// Stops it for a while.
-    pub fn stop(&self) -> Stopped<'_> {
+    pub fn stop(&self) -> Stopped {
         self.signal(Signal::SIGSTOP);
-        Stopped(self)
+        Stopped(self.pid)
     }
 
     /// Waits until it has ended.
@@ -94,10 +94,10 @@ impl Process {
     }
 }
 
-impl Drop for Stopped<'_> {
+impl Drop for Stopped {
     fn drop(&mut self) {
         // It may be dead by now.
-        let _ = kill(Pid::from_raw(self.0.pid), Signal::SIGCONT);
+        let _ = kill(Pid::from_raw(self.0), Signal::SIGCONT);
     }
 }
 
