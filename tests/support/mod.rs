@@ -8,6 +8,7 @@
 pub mod burner;
 pub mod bus;
 mod client;
+pub mod noise;
 pub mod processes;
 
 use std::collections::BTreeMap;
