@@ -6,6 +6,7 @@
 
 pub mod bus;
 mod client;
+pub mod recorder;
 
 use std::collections::BTreeMap;
 use std::fs::File;
