@@ -3,10 +3,11 @@
 
 mod support;
 
+use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use discmaster::wire::broker_worker::{Expected, FromWorker, RecordOrder, ToWorke
 use discmaster::wire::ring::{self, CHUNK, Producer, RingEnd};
 use discmaster::wire::{self, Channel};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use support::Bench;
 use support::recorder::{PACKAGES, Recorder, bridge};
 
 const ROLE: &str = "DISCMASTER_TEST_HOST";
@@ -110,6 +112,42 @@ fn the_worker_erases_records_closes_and_verifies_discs_through_sg_io() {
     }
 }
 
+#[tokio::test]
+async fn the_service_finds_a_drive_through_udev_and_burns_through_sg_io() {
+    let bench = Bench::new().kernel_drive("cd-r").start().await;
+    let recorder = bench.sr0.as_ref().unwrap();
+    let client = bench.client().await;
+    let sr0 = "/org/discmaster1/recorders/sr0";
+    let product: String = client.property(sr0, "Recorder", "Product").await.unwrap();
+    let device: String = client.property(sr0, "Recorder", "Device").await.unwrap();
+    assert_eq!((product.as_str(), device.as_str()), ("Virtual Recorder", "/dev/sr0"));
+
+    let folder = bench.dir().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let noise = content(1_000_001);
+    fs::write(folder.join("noise.bin"), &noise).unwrap();
+    let burn = discmaster(&bench, &["burn", "folder", "--recorder=sr0", "--verify=full"]);
+    assert!(burn.status.success(), "{}", String::from_utf8_lossy(&burn.stderr));
+    let read = Command::new("bsdtar").arg("-xOf").arg(recorder.image()).arg("noise.bin").output().unwrap();
+    assert!(read.stdout == noise, "noise.bin reads back otherwise than it was");
+    assert!(client.property::<bool>(sr0, "Medium", "Closed").await.unwrap());
+    assert_eq!(recorder.violations(), [""; 0]);
+
+    // The drive's own news come as uevents.
+    recorder.hands(|drive, now| drive.eject(now).unwrap());
+    client
+        .until("the disc is gone", async || {
+            client.property::<String>(sr0, "Medium", "Kind").await.is_err().then_some(())
+        })
+        .await;
+}
+
+fn discmaster(bench: &Bench, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_discmaster"));
+    command.arg("--bus=session").args(arguments).current_dir(bench.dir());
+    command.env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address).stdin(Stdio::null()).output().unwrap()
+}
+
 /// The worker's program at `/dev/sr0`, and the broker's end of its channel.
 struct Worker {
     process: Child,
@@ -121,6 +159,7 @@ impl Worker {
         let (broker, theirs) = wire::pair::<FromWorker, ToWorker>().unwrap();
         let process = recorder
             .command(env!("CARGO_BIN_EXE_discmaster-worker"))
+            .env("DISCMASTER_LOG", "warn")
             .stdin(Stdio::from(theirs.into_socket()))
             .spawn()
             .expect(PACKAGES);

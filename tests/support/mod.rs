@@ -19,6 +19,7 @@ use std::time::Duration;
 pub use client::{Client, Refusal, Signal, Signals, options};
 
 use bus::PrivateBus;
+use recorder::Recorder;
 
 /// What nothing on a bench may take longer than, on the slowest machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -27,12 +28,15 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub struct Setup {
     recorders: Vec<(String, Vec<String>)>,
+    kernel_drive: Option<String>,
     options: Vec<String>,
 }
 
 /// A running service of one's own.
 pub struct Bench {
     pub bus: PrivateBus,
+    /// The recorder behind `/dev/sr0`, if there is one.
+    pub sr0: Option<Recorder>,
     daemon: Option<Child>,
     drives: BTreeMap<String, Child>,
     setup: Setup,
@@ -119,8 +123,17 @@ impl Bench {
     }
 
     fn start_daemon(&mut self) {
-        let mut daemon = Command::new(env!("CARGO_BIN_EXE_discmasterd"))
-            .args(["--bus=session", "--no-udev"])
+        let program = env!("CARGO_BIN_EXE_discmasterd");
+        let mut daemon = match &self.sr0 {
+            Some(recorder) => recorder.command(program),
+            None => {
+                let mut command = Command::new(program);
+                command.arg("--no-udev");
+                command
+            }
+        };
+        let mut daemon = daemon
+            .arg("--bus=session")
             .arg(format!("--virtual={}", self.recorders().display()))
             .arg(format!("--stash={}", self.dir().join("stash").display()))
             .args(&self.setup.options)
@@ -153,6 +166,13 @@ impl Setup {
         self
     }
 
+    /// A drive that the service finds through udev and speaks to through SG_IO: `sr0`, on a kernel that umockdev
+    /// plays, with a new disc of this kind in it.
+    pub fn kernel_drive(mut self, kind: &str) -> Self {
+        self.kernel_drive = Some(kind.to_owned());
+        self
+    }
+
     /// An argument of the broker.
     pub fn option(mut self, argument: &str) -> Self {
         self.options.push(argument.to_owned());
@@ -162,12 +182,14 @@ impl Setup {
     /// Starts it all. Every recorder is on the bus when this returns, and has been looked at.
     pub async fn start(self) -> Bench {
         let bus = PrivateBus::start();
-        let ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
-        let mut bench = Bench { bus, daemon: None, drives: BTreeMap::new(), setup: self };
+        let mut ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
+        let sr0 = self.kernel_drive.as_deref().map(Recorder::new);
+        let mut bench = Bench { bus, sr0, daemon: None, drives: BTreeMap::new(), setup: self };
         std::fs::create_dir(bench.recorders()).expect("a directory for recorders");
         for id in &ids {
             bench.plug(id);
         }
+        ids.extend(bench.sr0.as_ref().map(|_| "sr0".to_owned()));
         bench.start_daemon();
         let client = bench.client().await;
         for id in &ids {

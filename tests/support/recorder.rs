@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use discmaster::vdrive::front::{Running, Server};
 use discmaster::vdrive::medium::{Layout, Medium};
@@ -54,14 +55,19 @@ impl Recorder {
         fs::read(self.image()).expect("the disc's data")
     }
 
+    /// Does something with the drive, as hands would.
+    pub fn hands<R>(&self, act: impl FnOnce(&mut Drive, Duration) -> R) -> R {
+        self.running.with(act)
+    }
+
     /// How the disc stands.
     pub fn layout(&self) -> Layout {
-        self.running.with(|drive, _| drive.medium().expect("a disc").layout().clone())
+        self.hands(|drive, _| drive.medium().expect("a disc").layout().clone())
     }
 
     /// What hosts did that no host may do.
     pub fn violations(&self) -> Vec<String> {
-        self.running.with(|drive, _| drive.violations().to_vec())
+        self.hands(|drive, _| drive.violations().to_vec())
     }
 }
 

@@ -47,8 +47,8 @@ BLOCK = SCSI + "/block/sr0"
 
 
 def description(recorder):
-    """The drive and its SCSI device, as umockdev-record would describe them. No real drive has this minor number:
-    what growisofs finds mounted from the same device, it unmounts."""
+    """The drive and its SCSI device, as umockdev-record would describe them, but for the device number: udev would
+    look for what it noted under that, in a file that umockdev does not show to libudev."""
     return f"""P: {SCSI}
 E: SUBSYSTEM=scsi
 E: DEVTYPE=scsi_device
@@ -58,12 +58,9 @@ A: rev={recorder.revision:4}
 
 P: {BLOCK}
 N: sr0
-A: dev=11:240
 E: DEVNAME=/dev/sr0
 E: DEVTYPE=disk
 E: SUBSYSTEM=block
-E: MAJOR=11
-E: MINOR=240
 E: ID_CDROM=1
 E: ID_CDROM_CD_R=1
 E: ID_CDROM_CD_RW=1
