@@ -1,8 +1,9 @@
 //! Looking at discs: after a recorder is plugged in, when its disc changes, and when a session selects it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::sync::Notify;
 
 use super::face::Object;
 use super::recorder::Activity;
@@ -10,13 +11,15 @@ use super::service::Service;
 use super::worker_link::WorkerLink;
 use crate::api::{Device, Error, ErrorKind, Inspection, Result};
 
+/// How long a turn at the drive is waited for, once nobody else has a claim to it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A recorder that this task alone may speak to, through one worker after the other.
 pub struct Turn {
     service: Service,
     recorder: String,
     device: Device,
     activity: Activity,
-    gate: Option<OwnedMutexGuard<()>>,
 }
 
 impl Service {
@@ -43,7 +46,7 @@ impl Service {
             entry.device.clone()
         };
         self.face().sync(Object::Recorder(recorder.to_owned()));
-        Ok(Turn { service: self.clone(), recorder: recorder.to_owned(), device, activity, gate: None })
+        Ok(Turn { service: self.clone(), recorder: recorder.to_owned(), device, activity })
     }
 
     /// Has a worker look at the disc now, and returns what it saw.
@@ -51,7 +54,7 @@ impl Service {
     /// # Errors
     /// `DeviceNotPresent`, `Busy`, and what the worker says.
     pub async fn inspect(&self, recorder: &str) -> Result<Inspection> {
-        let mut turn = self.reserve(recorder, Activity::Looking)?;
+        let turn = self.reserve(recorder, Activity::Looking)?;
         let seen = turn.worker().await.map(|(_, inspection)| inspection);
         turn.saw(seen.as_ref().ok().cloned());
         seen
@@ -96,13 +99,17 @@ impl Turn {
     /// Waits for the turn at the drive, and starts a worker there.
     ///
     /// # Errors
-    /// `DeviceNotPresent`, `HelperFailed`, or what the worker says of the drive.
-    pub async fn worker(&mut self) -> Result<(WorkerLink, Inspection)> {
-        if self.gate.is_none() {
-            let gate = Arc::clone(&self.service.state().recorder(&self.recorder)?.gate);
-            self.gate = Some(gate.lock_owned().await);
-        }
-        WorkerLink::open(self.service.launcher(), &self.recorder, &self.device).await
+    /// `DeviceNotPresent`, `DeviceStillInUse`, `HelperFailed`, or what the worker says of the drive.
+    pub async fn worker(&self) -> Result<(WorkerLink, Inspection)> {
+        let gate = Arc::clone(&self.service.state().recorder(&self.recorder)?.gate);
+        let Ok(gate) = tokio::time::timeout(PATIENCE, gate.lock_owned()).await else {
+            let message = format!(
+                "Recorder {} does not answer the process that used it last. Switch it off and on.",
+                self.recorder
+            );
+            return Err(Error::new(ErrorKind::DeviceStillInUse, message));
+        };
+        WorkerLink::open(self.service.launcher(), &self.recorder, &self.device, gate).await
     }
 
     /// The recorder's id.

@@ -41,22 +41,16 @@ impl Service {
     /// `Session.Close`. Closing a closed session is no error.
     ///
     /// # Errors
-    /// `Busy` while a disc is recorded.
+    /// `Busy` while a disc is recorded or erased, or another call is not over.
     pub async fn close_on_request(&self, number: u64) -> Result<()> {
         {
             let mut state = self.state();
             let Ok(session) = state.session_mut(number) else { return Ok(()) };
-            if let Some(Activity::Burning(job)) = session.activity {
-                return Err(Error::new(
-                    ErrorKind::Busy,
-                    format!(
-                        "The session is recording a disc (job {job}). Wait for its end, or cancel the job first; \
-                         the session closes when you call again."
-                    ),
-                ));
-            }
             if session.is_closed() {
                 return Ok(());
+            }
+            if !matches!(session.activity, Some(Activity::Adding(_))) {
+                session.check_idle()?;
             }
         }
         self.close(number, true);

@@ -51,12 +51,12 @@ impl Service {
         path: &str,
         multisession: Multisession,
     ) -> Result<()> {
-        let id = recorder_id(path)?;
         let (_occupied, scope) = self.occupy(session, "SetActiveDiscRecorder", |session| {
             session.active_format()?;
             session.check_idle()?;
             Ok(session.scope.clone())
         })?;
+        let id = recorder_id(path)?;
         let details = self.state().recorder(&id)?.details(&id);
         if !scope.covers(&id) {
             let message = format!("The session does not hold recorder {id}. Open one that does.");
@@ -143,8 +143,8 @@ impl Service {
 }
 
 impl Burn {
-    async fn run(mut self, mut turn: Turn) {
-        let result = self.burn(&mut turn).await;
+    async fn run(mut self, turn: Turn) {
+        let result = self.burn(&turn).await;
         if result.is_ok() {
             for event in self.events.succeed() {
                 self.service.tell(self.session, event);
@@ -162,7 +162,7 @@ impl Burn {
         self.service.release_session(self.session, self.handle.number);
     }
 
-    async fn burn(&mut self, turn: &mut Turn) -> Result<Report> {
+    async fn burn(&mut self, turn: &Turn) -> Result<Report> {
         self.service.report(self.handle.number, Progress::begin(Phase::Preparing));
         let start = self.selection.medium.next_writable.unwrap_or(0);
         let stager = self.service.stager(self.session).await?;

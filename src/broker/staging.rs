@@ -11,7 +11,9 @@ use super::jobs::{About, Handle, Outcome, Yield};
 use super::service::{Service, forgotten};
 use super::session::{Activity, Format, Session};
 use super::stager_link::StagerLink;
-use crate::api::{AddOptions, Entry, Error, ErrorKind, JolietProperties, Operation, Phase, Progress, Result};
+use crate::api::{
+    AddOptions, AddSummary, Entry, Error, ErrorKind, JolietProperties, Operation, Phase, Progress, Result,
+};
 use crate::wire::broker_stager::{Answer, Ask, Begin};
 
 /// What `AddData` and `AddPath` take in.
@@ -21,6 +23,16 @@ pub enum Source {
     Descriptor(OwnedFd),
     /// An absolute path, resolved with the owner's rights.
     Path(PathBuf),
+}
+
+/// An addition, from the moment that it is accepted.
+struct Addition {
+    service: Service,
+    session: u64,
+    handle: Handle,
+    source: Source,
+    options: AddOptions,
+    capacity: Option<u64>,
 }
 
 impl Service {
@@ -48,7 +60,9 @@ impl Service {
             (handle, capacity)
         };
         self.face().sync(Object::Session(session));
-        tokio::spawn(self.clone().run_add(session, handle.clone(), source, options, capacity));
+        let service = self.clone();
+        let addition = Addition { service, session, handle: handle.clone(), source, options, capacity };
+        tokio::spawn(addition.run());
         Ok(handle)
     }
 
@@ -173,69 +187,6 @@ impl Service {
         Ok(stager)
     }
 
-    async fn run_add(
-        self,
-        session: u64,
-        handle: Handle,
-        source: Source,
-        options: AddOptions,
-        capacity: Option<u64>,
-    ) {
-        let mut events = AddEvents::default();
-        let result = self.take_in(session, &handle, source, options, capacity, &mut events).await;
-        if let Ok(summary) = &result {
-            for event in events.succeed(summary.bytes) {
-                self.tell(session, event);
-            }
-        }
-        let leaving = match self.state().sessions.get_mut(&session) {
-            Some(entry) if entry.activity == Some(Activity::Adding(handle.number)) => {
-                entry.activity = None;
-                entry.touched = tokio::time::Instant::now();
-                if let Ok(summary) = &result {
-                    entry.used_blocks = summary.used_blocks;
-                    entry.staged |= summary.files + summary.directories + summary.symlinks > 0;
-                }
-                entry.leaving
-            }
-            _ => false,
-        };
-        self.end_job(handle.number, Outcome { result: result.map(Yield::Added) });
-        self.face().sync(Object::Session(session));
-        if leaving {
-            self.close(session, false);
-        }
-    }
-
-    async fn take_in(
-        &self,
-        session: u64,
-        handle: &Handle,
-        source: Source,
-        options: AddOptions,
-        capacity: Option<u64>,
-        events: &mut AddEvents,
-    ) -> Result<crate::api::AddSummary> {
-        self.report(handle.number, Progress::begin(Phase::Staging));
-        let stager = self.stager(session).await?;
-        let (path, descriptor) = match source {
-            Source::Path(path) => (Some(path), None),
-            Source::Descriptor(descriptor) => (None, Some(descriptor)),
-        };
-        let lent: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
-        let request = stager.begin(Ask::Add { path, options, capacity }, &lent).await?;
-        let report = |progress| {
-            let due = self.report(handle.number, progress);
-            for event in events.report(&progress, due) {
-                self.tell(session, event);
-            }
-        };
-        match stager.follow(request, handle.cancel.clone(), report).await? {
-            Answer::Added(summary) => Ok(summary),
-            other => Err(out_of_turn(&other)),
-        }
-    }
-
     async fn clear_staged(&self, session: u64) -> Result<()> {
         let stager = {
             let mut state = self.state();
@@ -250,6 +201,57 @@ impl Service {
             self.state().session_mut(session)?.stager = None;
         }
         Ok(())
+    }
+}
+
+impl Addition {
+    async fn run(self) {
+        let (service, session, job) = (self.service.clone(), self.session, self.handle.number);
+        let result = self.take_in().await;
+        let leaving = match service.state().sessions.get_mut(&session) {
+            Some(entry) if entry.activity == Some(Activity::Adding(job)) => {
+                entry.activity = None;
+                entry.touched = tokio::time::Instant::now();
+                if let Ok(summary) = &result {
+                    entry.used_blocks = summary.used_blocks;
+                    entry.staged |= summary.files + summary.directories + summary.symlinks > 0;
+                }
+                entry.leaving
+            }
+            _ => false,
+        };
+        service.end_job(job, Outcome { result: result.map(Yield::Added) });
+        service.face().sync(Object::Session(session));
+        if leaving {
+            service.close(session, false);
+        }
+    }
+
+    async fn take_in(self) -> Result<AddSummary> {
+        let Self { service, session, handle, source, options, capacity } = self;
+        service.report(handle.number, Progress::begin(Phase::Staging));
+        let stager = service.stager(session).await?;
+        let (path, descriptor) = match source {
+            Source::Path(path) => (Some(path), None),
+            Source::Descriptor(descriptor) => (None, Some(descriptor)),
+        };
+        let lent: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
+        let request = stager.begin(Ask::Add { path, options, capacity }, &lent).await?;
+        let mut events = AddEvents::default();
+        let report = |progress| {
+            let due = service.report(handle.number, progress);
+            for event in events.report(&progress, due) {
+                service.tell(session, event);
+            }
+        };
+        let summary = match stager.follow(request, handle.cancel.clone(), report).await? {
+            Answer::Added(summary) => summary,
+            other => return Err(out_of_turn(&other)),
+        };
+        for event in events.succeed(summary.bytes) {
+            service.tell(session, event);
+        }
+        Ok(summary)
     }
 }
 

@@ -23,6 +23,15 @@ struct VerbLock {
     recorder: String,
 }
 
+/// An erasure, from the moment that it is accepted.
+struct Erasure {
+    service: Service,
+    handle: Handle,
+    session: Option<u64>,
+    turn: Turn,
+    lock: Option<VerbLock>,
+}
+
 impl Service {
     /// `Eject` and `Load`, whichever is asked of the worker.
     ///
@@ -68,7 +77,9 @@ impl Service {
         if let Some(session) = session {
             self.face().sync(Object::Session(session));
         }
-        tokio::spawn(self.clone().run_erase(handle.clone(), session, turn, lock, full, options.eject));
+        let ask = ToWorker::Erase { full, eject: options.eject };
+        let erasure = Erasure { service: self.clone(), handle: handle.clone(), session, turn, lock };
+        tokio::spawn(erasure.run(ask));
         Ok(handle)
     }
 
@@ -100,49 +111,8 @@ impl Service {
         Ok((handle, session))
     }
 
-    async fn run_erase(
-        self,
-        handle: Handle,
-        session: Option<u64>,
-        mut turn: Turn,
-        lock: Option<VerbLock>,
-        full: bool,
-        eject: bool,
-    ) {
-        let number = handle.number;
-        let result = self.blank(&handle, &mut turn, full, eject).await;
-        let everybody = session.is_some_and(|session| {
-            self.state().sessions.get(&session).is_some_and(|session| session.owner.connection.is_none())
-        });
-        let outcome = Outcome { result: result.map(Yield::Disc) };
-        let (error, message) = outcome.name_and_message(everybody);
-        drop(turn);
-        drop(lock);
-        self.end_job(number, outcome);
-        if let Some(session) = session {
-            self.tell(session, Event::EraseComplete(error, message));
-            self.release_session(session, number);
-        }
-    }
-
-    async fn blank(&self, handle: &Handle, turn: &mut Turn, full: bool, eject: bool) -> Result<Report> {
-        self.report(handle.number, Progress::begin(Phase::Preparing));
-        let (worker, _) = turn.worker().await?;
-        worker.send(&ToWorker::Erase { full, eject }, &[]).await?;
-        let report = |progress| {
-            self.report(handle.number, progress);
-        };
-        let ended = worker.follow(handle.cancel.clone(), report).await;
-        let unseen = ended.inspection.is_none();
-        turn.saw(ended.inspection);
-        if unseen {
-            self.look(turn.recorder());
-        }
-        ended.result
-    }
-
     async fn drive_tray(&self, recorder: &str, ask: &ToWorker) -> Result<()> {
-        let mut turn = self.reserve(recorder, Activity::Moving)?;
+        let turn = self.reserve(recorder, Activity::Moving)?;
         let (worker, _) = turn.worker().await?;
         worker.send(ask, &[]).await?;
         let (_never, cancel) = tokio::sync::watch::channel(false);
@@ -172,6 +142,42 @@ impl Service {
         };
         self.face().sync(Object::Recorder(recorder.to_owned()));
         Ok(Some(VerbLock { service: self.clone(), lock, recorder: recorder.to_owned() }))
+    }
+}
+
+impl Erasure {
+    async fn run(self, ask: ToWorker) {
+        let result = self.blank(ask).await;
+        let Self { service, handle, session, turn, lock } = self;
+        let detached = |session: &Session| session.owner.connection.is_none();
+        let everybody =
+            session.is_some_and(|number| service.state().sessions.get(&number).is_some_and(detached));
+        let outcome = Outcome { result: result.map(Yield::Disc) };
+        let (error, message) = outcome.name_and_message(everybody);
+        drop(turn);
+        drop(lock);
+        service.end_job(handle.number, outcome);
+        if let Some(session) = session {
+            service.tell(session, Event::EraseComplete(error, message));
+            service.release_session(session, handle.number);
+        }
+    }
+
+    async fn blank(&self, ask: ToWorker) -> Result<Report> {
+        let Self { service, handle, turn, .. } = self;
+        service.report(handle.number, Progress::begin(Phase::Preparing));
+        let (worker, _) = turn.worker().await?;
+        worker.send(&ask, &[]).await?;
+        let report = |progress| {
+            service.report(handle.number, progress);
+        };
+        let ended = worker.follow(handle.cancel.clone(), report).await;
+        let unseen = ended.inspection.is_none();
+        turn.saw(ended.inspection);
+        if unseen {
+            service.look(turn.recorder());
+        }
+        ended.result
     }
 }
 

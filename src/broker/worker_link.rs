@@ -1,18 +1,22 @@
 //! The broker's end of a worker: one request at a time, and its end.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use nix::sys::socket::{Shutdown, shutdown};
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use super::launcher::{Helper, Launcher};
 use crate::api::{Device, Error, ErrorKind, Inspection, Progress, Report, Result};
 use crate::wire::broker_worker::{FromWorker, ToWorker};
 use crate::wire::{AsyncChannel, Channel, ChannelError};
 
-/// A worker that has opened its drive. It leaves when this is dropped.
+/// A worker that has opened its drive. It leaves when this is dropped, and the gate opens when it has left.
 #[derive(Debug)]
 pub struct WorkerLink {
-    channel: AsyncChannel<FromWorker, ToWorker>,
+    channel: Arc<AsyncChannel<FromWorker, ToWorker>>,
+    socket: OwnedFd,
+    gate: Option<OwnedMutexGuard<()>>,
     recorder: String,
 }
 
@@ -26,21 +30,26 @@ pub struct Ended {
 }
 
 impl WorkerLink {
-    /// Starts a worker and has it open a drive and look at it.
+    /// Starts a worker and has it open a drive and look at it. The gate keeps other workers from the drive.
     ///
     /// # Errors
     /// What the worker says of the drive, or `HelperFailed`.
-    pub async fn open(launcher: &dyn Launcher, id: &str, device: &Device) -> Result<(Self, Inspection)> {
-        let socket = launcher.start(Helper::Worker { recorder: id }).await.map_err(|error| {
-            Error::new(
-                ErrorKind::HelperFailed,
-                format!(
-                    "The worker for recorder {id} could not be started: {error}. The disc was not touched."
-                ),
-            )
-        })?;
-        let channel = Channel::new(socket).into_async().map_err(|error| lost(id, &error.into()))?;
-        let link = Self { channel, recorder: id.to_owned() };
+    pub async fn open(
+        launcher: &dyn Launcher,
+        id: &str,
+        device: &Device,
+        gate: OwnedMutexGuard<()>,
+    ) -> Result<(Self, Inspection)> {
+        let unstarted = |error: std::io::Error| {
+            let message = format!(
+                "The worker for recorder {id} could not be started: {error}. The disc was not touched."
+            );
+            Error::new(ErrorKind::HelperFailed, message)
+        };
+        let theirs = launcher.start(Helper::Worker { recorder: id }).await.map_err(unstarted)?;
+        let socket = theirs.try_clone().map_err(unstarted)?;
+        let channel = Arc::new(Channel::new(theirs).into_async().map_err(unstarted)?);
+        let link = Self { channel, socket, gate: Some(gate), recorder: id.to_owned() };
         link.send(&ToWorker::Open(device.clone()), &[]).await?;
         match link.receive().await? {
             FromWorker::Opened(inspection) => Ok((link, inspection?)),
@@ -96,6 +105,21 @@ impl WorkerLink {
         let id = &self.recorder;
         Error::new(ErrorKind::HelperFailed, format!("The worker of recorder {id} sent {what} out of turn."))
             .with("source", "worker")
+    }
+}
+
+impl Drop for WorkerLink {
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (channel, gate) = (Arc::clone(&self.channel), self.gate.take());
+        // The worker reads the end of the line; its own end closes when it has let go of the drive.
+        if let Err(error) = shutdown(self.socket.as_raw_fd(), Shutdown::Write) {
+            tracing::debug!("the line to a worker was closed already: {error}");
+        }
+        runtime.spawn(async move {
+            while channel.receive().await.is_ok() {}
+            drop(gate);
+        });
     }
 }
 

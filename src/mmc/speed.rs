@@ -50,6 +50,15 @@ impl Speed {
         (tenths > 0).then(|| Self::tenths(tenths, family))
     }
 
+    /// Bytes of content a second. On CD the figure counts all 2352 bytes of a sector, of which 2048 are content.
+    pub fn content_bytes(self, family: Family) -> u64 {
+        let bytes = u64::from(self.0) * 1000;
+        match family {
+            Family::Cd => bytes * 2048 / 2352,
+            Family::Dvd | Family::Bd => bytes,
+        }
+    }
+
     /// The factor, rounded to a tenth. Drives reckon with 1000 or 1024, so it is a label and no figure.
     pub fn factor(self, family: Family) -> f64 {
         let factor = f64::from(self.0) * 1000.0 / f64::from(family.bytes_per_second());
@@ -74,6 +83,13 @@ impl fmt::Display for Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cd_at_single_speed_gives_75_blocks_of_content_a_second() {
+        assert_eq!(Speed::tenths(10, Family::Cd).content_bytes(Family::Cd) / 2048, 74); // 176, not 176.4 kB/s
+        assert_eq!(Speed::tenths(480, Family::Cd).content_bytes(Family::Cd) / 2048, 48 * 75 - 1);
+        assert_eq!(Speed(1385).content_bytes(Family::Dvd), 1_385_000);
+    }
 
     #[test]
     fn factors_are_those_of_each_family() {

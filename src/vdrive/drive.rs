@@ -12,6 +12,7 @@ use super::speed::Pace;
 use super::state::{Effect, News, Operation, OperationKind, Tray};
 use crate::mmc::event::MediaCode;
 use crate::mmc::page::{MultiSession, WriteParameters};
+use crate::mmc::speed::{Family, Speed};
 use crate::mmc::transport::vdrive_protocol::{Event, Identity};
 use crate::mmc::{Profile, Sense};
 
@@ -340,7 +341,13 @@ impl Drive {
         let chosen = offered.iter().find(|speed| speed.0 <= wish).or(offered.last());
         self.write_speed = chosen.map_or(0, |speed| speed.0);
         let limited = self.options.pace != Pace::Unlimited;
-        self.buffer.set_rate(limited.then_some(u64::from(self.write_speed) * 1000));
+        self.buffer.set_rate(limited.then_some(self.content_rate()));
+    }
+
+    /// Bytes of content that the chosen speed moves a second.
+    pub(super) fn content_rate(&self) -> u64 {
+        let family = self.profile().family().unwrap_or(Family::Cd);
+        Speed(self.write_speed).content_bytes(family).max(1)
     }
 
     /// Carries out a long operation: in the background if `immed`, or before the answer.

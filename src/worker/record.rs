@@ -9,7 +9,7 @@ use super::drive::Drive;
 use super::erase::no_disc;
 use super::error::{Doing, Scene};
 use super::inspect::{self, Look};
-use super::steps::Burn;
+use super::steps::{Burn, leave_test_write};
 use super::tray::{self, Locked};
 use super::{speed, verify};
 
@@ -48,6 +48,7 @@ pub fn record(drive: &mut Drive<'_>, order: &RecordOrder, mut ring: Consumer) ->
         ring.close();
         let verified =
             written.and_then(|(report, sums)| check(&mut locked, order, &look, report, sums.as_deref()));
+        leave_test_write(&mut locked, &plan);
         speed::restore(&mut locked, kind(&look));
         verified?
     };

@@ -265,6 +265,18 @@ fn source_failed(message: String) -> api::Error {
     api::Error::new(ErrorKind::HelperFailed, message).with("source", "ring")
 }
 
+/// Ends what a simulation pretended: drives show its track, and its next writable address, until test writing is off.
+pub(super) fn leave_test_write(drive: &mut Drive<'_>, plan: &Plan) {
+    for step in &plan.steps {
+        if let Act::WriteParameters(parameters) = &step.act
+            && parameters.test
+            && let Err(trouble) = write_parameters(drive, &WriteParameters { test: false, ..*parameters })
+        {
+            tracing::warn!(%trouble, "the drive could not be taken out of test writing");
+        }
+    }
+}
+
 /// Sets page 05h: composed anew, or when the drive does not like that, its own page with our fields.
 fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(), Trouble> {
     let multi = if wanted.appendable { MultiSession::More } else { MultiSession::Last };

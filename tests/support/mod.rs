@@ -3,7 +3,9 @@
 //! `Bench::new().recorder("vd0", "cd-r").start().await` starts everything; everything dies with the value, and a test that
 //! fails prints what the processes had to say.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+pub mod burner;
 pub mod bus;
 mod client;
 pub mod recorder;

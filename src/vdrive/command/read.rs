@@ -40,7 +40,7 @@ fn read(drive: &mut Drive, lba: i32, blocks: u32) -> Result<Answer, Refusal> {
     drive.ready_medium()?.read(start, &mut data).map_err(|_| Refusal::MediumFailed)?;
     let takes = match drive.options.pace {
         Pace::Unlimited => Duration::ZERO,
-        _ => Duration::from_micros(bytes as u64 * 1000 / u64::from(drive.write_speed.max(1))),
+        _ => Duration::from_micros(bytes as u64 * 1_000_000 / drive.content_rate()),
     };
     Ok(Answer { data, takes })
 }

@@ -73,6 +73,8 @@ pub struct Mock {
     pub announces: bool,
     dirty: bool,
     test: bool,
+    /// Blocks that were written as a test.
+    pub tested: u32,
 }
 
 impl Mock {
@@ -98,6 +100,7 @@ impl Mock {
             announces: false,
             dirty: false,
             test: false,
+            tested: 0,
         }
     }
 
@@ -309,6 +312,7 @@ impl Mock {
         let taken = blocks.min(most);
         self.content.extend_from_slice(&bytes[..taken as usize * BLOCK]);
         self.nwa = self.nwa.max(0) + taken.cast_signed();
+        self.tested += if self.test { taken } else { 0 };
         self.dirty = true;
         Ok(bytes.len())
     }

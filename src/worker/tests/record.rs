@@ -75,7 +75,8 @@ fn a_simulation_closes_nothing_and_reads_nothing() {
     let mut drive = Mock::new(Profile::CD_R);
     let report = recorded(&mut drive, 500, RecordOptions { simulate: true, ..wishes() });
     assert!(report.simulated && drive.closed_by.is_empty());
-    assert!(drive.parameters.unwrap().test_write);
+    assert_eq!(drive.tested, 500);
+    assert!(!drive.parameters.unwrap().test_write, "the next burn is in earnest");
     assert_eq!(drive.count(Opcode::READ_10), 0);
 }
 

@@ -60,8 +60,9 @@ fn a_simulation_leaves_a_cd_blank_and_is_refused_on_dvd_plus_r() {
     let simulate = RecordOptions { simulate: true, ..RecordOptions::default() };
     for kind in ["cd-r", "cd-rw"] {
         let mut stage = Stage::new(kind, "", Pace::Unlimited);
+        let before = stage.look().medium;
         assert!(stage.burn(image(700), simulate).unwrap().simulated);
-        assert_eq!(stage.look().medium.unwrap().status, DiscStatus::Blank);
+        assert_eq!(stage.look().medium, before, "what a simulation pretends ends with it");
         // The real burn follows on the same disc.
         stage.burn(image(700), verified()).unwrap();
     }
