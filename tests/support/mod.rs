@@ -8,7 +8,9 @@
 pub mod burner;
 pub mod bus;
 mod client;
+pub mod oracles;
 pub mod recorder;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::fs::File;
