@@ -8,9 +8,11 @@
 pub mod burner;
 pub mod bus;
 mod client;
+pub mod oracles;
 pub mod processes;
 pub mod recorder;
 pub mod steps;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::fs::File;
