@@ -1,10 +1,15 @@
-//! A client that has come as far as the sixth step: something is staged for a disc that is in.
+//! A client on its way through the eight steps, on one recorder.
 
+use std::collections::HashMap;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use zbus::{ObjectPath, OwnedVariant, Variant};
 
 use super::{Bench, Client, Refusal, options};
 
-/// A session with something staged.
+/// A client of its own with a session on a recorder.
 pub struct Burner {
     pub client: Client,
     pub session: String,
@@ -13,39 +18,87 @@ pub struct Burner {
 }
 
 impl Burner {
-    /// A client of its own with a session on this recorder and `bytes` of content staged.
-    pub async fn ready(bench: &Bench, recorder: &str, bytes: usize, detached: bool) -> Self {
+    /// A session on this recorder; nothing is selected.
+    pub async fn open(bench: &Bench, recorder: &str, detached: bool) -> Self {
         let client = bench.client().await;
         let recorder = client.looked_at(recorder).await;
-        let place = zbus::ObjectPath::try_from(recorder.clone()).expect("a path");
-        let open = options([("recorder", place.into()), ("detached", detached.into())]);
+        let open = options([("recorder", object(&recorder)), ("detached", detached.into())]);
         let session = client.open(open).await.expect("a session");
-        let joliet = client.path(&session, "Session", "SetActiveDiscMasterFormat", &"joliet").await;
-        let burner = Self { client, session, joliet: joliet.expect("the format"), recorder };
+        let joliet = format!("{session}/joliet");
+        Self { client, session, joliet, recorder }
+    }
+
+    /// A session on this recorder, with the format and the recorder selected and `bytes` of content staged.
+    pub async fn ready(bench: &Bench, recorder: &str, bytes: usize, detached: bool) -> Self {
+        let burner = Self::open(bench, recorder, detached).await;
+        burner.format().await;
         burner.select().await.expect("a blank disc");
         burner.add(bench, bytes).await;
         burner
     }
 
+    /// `SetActiveDiscMasterFormat`.
+    pub async fn format(&self) {
+        self.client
+            .path(&self.session, "Session", "SetActiveDiscMasterFormat", &"joliet")
+            .await
+            .expect("data");
+    }
+
     /// `SetActiveDiscRecorder`.
     pub async fn select(&self) -> Result<(), Refusal> {
-        let recorder = zbus::ObjectPath::try_from(self.recorder.as_str()).expect("a path");
+        self.select_other(&self.recorder).await
+    }
+
+    /// `SetActiveDiscRecorder` with a recorder of one's choice, by path.
+    pub async fn select_other(&self, recorder: &str) -> Result<(), Refusal> {
+        let recorder = ObjectPath::try_from(recorder).expect("a path");
         self.client.call(&self.session, "Session", "SetActiveDiscRecorder", &(recorder, options([]))).await
     }
 
     /// Stages a file of so many bytes.
     pub async fn add(&self, bench: &Bench, bytes: usize) {
         let file = bench.dir().join("content.bin");
-        let content: Vec<u8> = (0..bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        fs::write(&file, content).expect("a file");
-        let add =
-            (file.to_str().expect("UTF-8"), options([("wait", true.into()), ("overwrite", true.into())]));
-        self.client.path(&self.joliet, "Joliet", "AddPath", &add).await.expect("the file is staged");
+        fs::write(&file, content(bytes)).expect("a file");
+        self.stage(&file).await.expect("the file is staged");
+    }
+
+    /// `AddPath`, to its end.
+    pub async fn stage(&self, path: &Path) -> Result<(), Refusal> {
+        let wishes = options([("wait", true.into()), ("overwrite", true.into())]);
+        let add = (path.to_str().expect("UTF-8"), wishes);
+        self.client.path(&self.joliet, "Joliet", "AddPath", &add).await.map(drop)
+    }
+
+    /// Blocks that the staged image takes.
+    pub async fn used(&self) -> u64 {
+        self.client.call(&self.joliet, "Joliet", "GetUsedDataBlocks", &()).await.expect("a number")
     }
 
     /// `RecordDisc`, as a job.
     pub async fn record(&self) -> Result<String, Refusal> {
-        self.client.path(&self.session, "Session", "RecordDisc", &(options([]),)).await
+        self.record_with(options([])).await
+    }
+
+    /// `RecordDisc` with wishes, as a job.
+    pub async fn record_with(&self, wishes: HashMap<String, Variant<'static>>) -> Result<String, Refusal> {
+        self.client.path(&self.session, "Session", "RecordDisc", &(wishes,)).await
+    }
+
+    /// `RecordDisc`, to its end: the error's name and its message, or nothing.
+    pub async fn recorded(&self, wishes: HashMap<String, Variant<'static>>) -> Refusal {
+        match self.record_with(wishes).await {
+            Ok(job) => {
+                let (_, error, message, _) = self.client.result(&job).await;
+                Refusal::new(&error, message)
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    /// A property of the session.
+    pub async fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
+        self.client.property(&self.session, "Session", name).await.expect("a property")
     }
 
     /// `Session.Close`.
@@ -63,4 +116,19 @@ impl Burner {
             })
             .await;
     }
+}
+
+/// Noise, in which a block differs from those near it.
+pub fn content(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+/// An object's path as an option's value.
+pub fn object(path: &str) -> Variant<'static> {
+    ObjectPath::try_from(path.to_owned()).expect("a path").into()
+}
+
+/// A descriptor of a directory, as `AddData` takes it.
+pub fn descriptor(path: &Path) -> zbus::OwnedFd {
+    OwnedFd::from(fs::File::open(path).expect("a directory")).into()
 }

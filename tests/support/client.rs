@@ -173,7 +173,7 @@ impl Client {
 }
 
 impl Refusal {
-    fn new(name: &str, message: String) -> Self {
+    pub fn new(name: &str, message: String) -> Self {
         Self { name: name.strip_prefix("org.discmaster1.Error.").unwrap_or(name).to_owned(), message }
     }
 }

@@ -11,7 +11,6 @@ mod client;
 pub mod oracles;
 pub mod processes;
 pub mod recorder;
-pub mod steps;
 pub mod tree;
 
 use std::collections::BTreeMap;
