@@ -108,7 +108,7 @@ impl<'a> Drive<'a> {
                     return Err(Trouble::refused(Opcode::TEST_UNIT_READY, sense, verdict, why));
                 }
             }
-            self.show(sense)?;
+            self.show(sense, during)?;
             self.wait(&mut patience)?;
         }
     }
@@ -145,7 +145,7 @@ impl<'a> Drive<'a> {
                     tracing::debug!(%command, %sense, why, "the drive remarks");
                     return Ok(outcome);
                 }
-                verdict => self.later(command, sense, verdict, &mut patience)?,
+                verdict => self.later(command, sense, verdict, during, &mut patience)?,
             }
         }
     }
@@ -156,12 +156,13 @@ impl<'a> Drive<'a> {
         command: Opcode,
         sense: Sense,
         (verdict, why): (Verdict, &'static str),
+        during: During,
         patience: &mut Patience,
     ) -> Result<(), Trouble> {
         match verdict {
             // News is told once: the next try will do without a wait.
             Verdict::Retry if sense.key == 6 && patience.news_once() => return Ok(()),
-            Verdict::Retry | Verdict::InProgress => self.show(sense)?,
+            Verdict::Retry | Verdict::InProgress => self.show(sense, during)?,
             Verdict::StartUnit if patience.start_once() => self.spin_up()?,
             _ => return Err(Trouble::refused(command, sense, verdict, why)),
         }
@@ -175,23 +176,48 @@ impl<'a> Drive<'a> {
     }
 
     /// Shows the progress of a long operation. Some drives tell it in REQUEST SENSE alone.
-    fn show(&mut self, sense: Sense) -> Result<(), Trouble> {
+    fn show(&mut self, sense: Sense, during: During) -> Result<(), Trouble> {
         let fraction = match sense.fraction() {
             Some(fraction) => Some(fraction),
-            None if sense.key == 2 && sense.asc == 0x04 => self.request_sense()?,
+            None if sense.key == 2 && sense.asc == 0x04 => self.request_sense(during)?,
             None => None,
         };
         self.update(|progress| progress.fraction = fraction.or(progress.fraction));
         Ok(())
     }
 
-    fn request_sense(&mut self) -> Result<Option<f64>, Trouble> {
+    /// Asks how far it is. Whatever else the drive says is gone once it is told: while something is brought onto the
+    /// disc it counts as if a command had been answered so.
+    fn request_sense(&mut self, during: During) -> Result<Option<f64>, Trouble> {
         let mut answer = [0; Sense::FIXED_LEN];
         let cdb = RequestSense::new(Sense::FIXED_LEN as u8);
         let outcome = self.once(&cdb, Data::FromDrive(&mut answer), QUICK);
         let outcome = outcome.map_err(|source| Trouble::link(Opcode::REQUEST_SENSE, source))?;
-        let sense = Sense::parse(answer.get(..outcome.transferred).unwrap_or_default());
-        Ok(sense.and_then(|sense| sense.fraction()))
+        let sense = match outcome.status.refusal() {
+            Some(sense) if sense.key == 5 && !sense.deferred => None,
+            Some(sense) => Some(sense),
+            None => Sense::parse(answer.get(..outcome.transferred).unwrap_or_default()),
+        };
+        let Some(sense) = sense.filter(|sense| !matches!(sense.key, 0 | 2)) else {
+            return Ok(sense.and_then(|sense| sense.fraction()));
+        };
+        let recording =
+            matches!(during, During::Write | During::Flush | During::Close | During::Blanking | During::Format);
+        match judge(sense, during) {
+            (
+                Verdict::Proceed
+                | Verdict::Retry
+                | Verdict::InProgress
+                | Verdict::DriveBufferFull
+                | Verdict::AskNextAddress,
+                why,
+            ) => tracing::debug!(%sense, why, "the drive remarks"),
+            (verdict, why) if recording => {
+                return Err(Trouble::refused(Opcode::REQUEST_SENSE, sense, verdict, why));
+            }
+            (_, why) => tracing::debug!(%sense, why, "the drive remarks"),
+        }
+        Ok(None)
     }
 
     fn spin_up(&mut self) -> Result<(), Trouble> {

@@ -103,7 +103,7 @@ fn read_at_once(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8]) -> Result<(), 
             None => return whole(outcome.transferred, wanted),
             Some(sense) => match judge(sense, During::Read) {
                 (Verdict::Proceed, _) => return whole(outcome.transferred, wanted),
-                verdict => drive.later(Read10::OPCODE, sense, verdict, &mut patience)?,
+                verdict => drive.later(Read10::OPCODE, sense, verdict, During::Read, &mut patience)?,
             },
         }
     }

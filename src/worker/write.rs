@@ -47,6 +47,16 @@ pub(super) enum Stop {
     Source(String),
 }
 
+impl Stop {
+    /// Trouble at a block. A cancel that was heard in some question on the way is a cancel like any other.
+    pub fn at(trouble: Trouble, lba: u32) -> Self {
+        match trouble {
+            Trouble::Cancelled => Self::Cancelled,
+            trouble => Self::Drive(trouble, lba),
+        }
+    }
+}
+
 /// Writes a track.
 pub(super) struct Writer<'w, 'a> {
     drive: &'w mut Drive<'a>,
@@ -124,7 +134,7 @@ impl<'w, 'a> Writer<'w, 'a> {
             let padded = self.padded(blocks);
             self.put(padded)?;
             self.content += blocks;
-            self.show();
+            self.show()?;
         }
         self.pad_to(self.job.blocks)?;
         self.expect_end()
@@ -237,7 +247,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn wait_for_ring(&mut self) -> Result<(), Stop> {
         let woken = self.ring.wait(self.drive.host.wake(), Some(RING_WAIT));
         woken.map_err(|error| Stop::Source(error.to_string()))?;
-        self.show();
+        self.show()?;
         self.check_cancel()
     }
 
@@ -265,7 +275,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         while self.written < blocks {
             self.put((blocks - self.written).min(CHUNK_BLOCKS))?;
-            self.show();
+            self.show()?;
         }
         Ok(())
     }
@@ -397,18 +407,20 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     fn sleep(&mut self, length: Duration) -> Result<(), Stop> {
         self.drive.host.pause(length);
-        self.show();
+        self.show()?;
         self.check_cancel()
     }
 
-    fn show(&mut self) {
-        self.gauge.look(self.drive);
+    fn show(&mut self) -> Result<(), Stop> {
+        let lba = self.job.from + self.written;
+        self.gauge.look(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
         let (content, ring, gauge) = (self.content, &*self.ring, &self.gauge);
         self.drive.update(|progress| {
             progress.done = u64::from(content);
             progress.ring_fill = Some(ring.fill());
             progress.drive_buffer_fill = gauge.fill();
         });
+        Ok(())
     }
 }
 

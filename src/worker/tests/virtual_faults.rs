@@ -57,6 +57,10 @@ fn scripts_of_faults_that_end_a_burn_by_name() {
         ("write lba>=640 hang(400s)", WriteFailed),
         ("write lba>=640 vanish", WriteFailed),
         ("flush sense(3/0C/00)", WriteFailed),
+        ("read-buffer-capacity deferred(3/0C/00)", WriteFailed),
+        ("read-buffer-capacity sense(3/0C/09)", LossOfStreaming),
+        ("read-buffer-capacity sense(6/29/00)", WriteFailed),
+        ("flush sense(2/04/07); request-sense deferred(3/0C/00)", WriteFailed),
         ("close-session sense(5/72/03)", WrittenNotClosed),
         ("close-session vanish", WrittenNotClosed),
         ("mode-select-10 vanish", InitializeWrite),
@@ -64,7 +68,7 @@ fn scripts_of_faults_that_end_a_burn_by_name() {
     ];
     for (script, kind) in scripts {
         let mut stage = Stage::new("cd-r", script, Pace::Unlimited);
-        let error = stage.burn(image(1200), verified()).unwrap_err();
+        let error = stage.burn(image(2400), verified()).unwrap_err();
         assert_eq!(error.kind, kind, "{script}: {error}");
         assert!(error.message.len() > 60, "{script}: {error}");
     }
