@@ -161,7 +161,7 @@ impl<'a> Drive<'a> {
     ) -> Result<(), Trouble> {
         match verdict {
             // News is told once: the next try will do without a wait.
-            Verdict::Retry if sense.key == 6 && patience.news_once() => return Ok(()),
+            Verdict::Retry if (sense.key == 6 || sense.deferred) && patience.news_once() => return Ok(()),
             Verdict::Retry | Verdict::InProgress => self.show(sense, during)?,
             Verdict::StartUnit if patience.start_once() => self.spin_up()?,
             _ => return Err(Trouble::refused(command, sense, verdict, why)),

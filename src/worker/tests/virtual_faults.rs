@@ -21,7 +21,11 @@ fn scripts_of_faults_that_a_burn_survives() {
         "write lba>=320 sense(4/08/01)",
         "write lba>=320 sense-after(4/08/01)",
         "write lba>=320 sense-after(1/0C/01)",
+        "write lba>=320 deferred(1/0C/01)",
         "write lba>=320 hang(20s)",
+        "flush deferred(1/0C/01)",
+        "close-session deferred(1/0C/01)",
+        "mode-select-10 deferred(1/0C/01)",
         "flush 2*sense(2/04/07)",
         "close-session 3*sense(2/04/07)",
         "read lba>=200 sense(4/08/00)",
@@ -35,6 +39,7 @@ fn scripts_of_faults_that_a_burn_survives() {
         let burnt = stage.burn(image(1200), verified());
         assert!(burnt.is_ok(), "{script}: {burnt:?}");
         assert!(stage.recorded().starts_with(&image(1200)), "{script}");
+        assert_eq!(stage.look().medium.unwrap().status, DiscStatus::Closed, "{script}");
     }
     for script in ["finalize sense(5/24/00)", "close-track sense(2/04/07)"] {
         let mut stage = Stage::new("dvd+r", script, Pace::Unlimited);
