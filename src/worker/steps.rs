@@ -109,28 +109,38 @@ impl<'b, 'a> Burn<'b, 'a> {
 
     fn write(&mut self, at: usize, job: Job) -> api::Result<()> {
         if let Err(stop) = write::prefill(self.drive, self.ring) {
-            return Err(self.stopped(stop, 0));
+            return Err(self.stopped(stop, false));
         }
         self.recheck(job)?;
         self.first_write = Some(self.drive.host.now());
         let (buffer, sums) = (self.look.inspection.buffer_bytes, self.sums.take());
         let mut writer = Writer::new(self.drive, self.ring, job, buffer, sums);
         let ended = writer.run();
-        let (written, content) = (writer.written(), writer.content());
+        let unsure = writer.unsure();
         let rounded = match &ended {
-            Err(Stop::Cancelled | Stop::Source(_)) if written > 0 => writer.round_up(),
+            Err(Stop::Cancelled | Stop::Source(_)) if unsure || writer.written() > 0 => writer.round_up(),
             _ => Ok(()),
         };
+        let (written, content) = (writer.written(), writer.content());
         let (sums, stats) = writer.finish();
         self.sums = sums;
         self.take(stats);
         match (ended, rounded) {
             (Ok(()), _) => Ok(()),
-            (Err(stop), _) if written == 0 => Err(self.stopped(stop, 0)),
-            (Err(Stop::Drive(trouble, block)), _) | (Err(_), Err(Stop::Drive(trouble, block))) => {
-                Err(self.stopped(Stop::Drive(trouble, block), written))
+            (Err(Stop::Drive(trouble, block)), _) => {
+                Err(self.stopped(Stop::Drive(trouble, block), written > 0 || unsure))
             }
-            (Err(stop), _) => Err(self.end_early(at, &stop, content)),
+            // Padding that the drive refuses is no reason to leave the disc open.
+            (Err(_), Err(Stop::Drive(trouble @ Trouble::Link { .. }, block))) => {
+                Err(self.stopped(Stop::Drive(trouble, block), true))
+            }
+            (Err(stop), Ok(())) if written == 0 => Err(self.stopped(stop, false)),
+            (Err(stop), rounded) => {
+                if let Err(Stop::Drive(trouble, block)) = rounded {
+                    tracing::warn!(%trouble, block, "the track could not be padded");
+                }
+                Err(self.end_early(at, &stop, content))
+            }
         }
     }
 
@@ -155,15 +165,10 @@ impl<'b, 'a> Burn<'b, 'a> {
         ))
     }
 
-    /// The error of a burn that has to be left as it is.
-    fn stopped(&self, stop: Stop, written: u32) -> api::Error {
+    /// The error of a burn that has to be left as it is; `begun` when something is, or may be, on the disc.
+    fn stopped(&self, stop: Stop, begun: bool) -> api::Error {
         let harm = match &stop {
-            // "Not ready", "illegal" and "news" mean that the drive took nothing.
-            Stop::Drive(Trouble::Refused { sense, .. }, _)
-                if written == 0 && matches!(sense.key, 2 | 5 | 6) =>
-            {
-                Harm::DiscUntouched
-            }
+            Stop::Drive(..) if !begun => Harm::DiscUntouched,
             Stop::Cancelled | Stop::Source(_) => Harm::DiscUntouched,
             Stop::Drive(..) if self.order.options.simulate => Harm::DiscUntouched,
             Stop::Drive(..) => Harm::DiscUnfinished,

@@ -70,7 +70,7 @@ pub(super) struct Writer<'w, 'a> {
     content: u32,
     /// Blocks that the drive has taken, padding included.
     written: u32,
-    /// The last WRITE was refused: the drive may stand elsewhere.
+    /// After the last WRITE only the drive knows what it took of it.
     unsure: bool,
     stats: Stats,
 }
@@ -144,8 +144,8 @@ impl<'w, 'a> Writer<'w, 'a> {
     pub fn round_up(&mut self) -> Result<(), Stop> {
         // Whoever cancelled has been heard.
         self.drive.begin(Phase::Flushing, 0, false);
-        if std::mem::take(&mut self.unsure) {
-            self.confirm()?;
+        if std::mem::take(&mut self.unsure) && !self.find_end()? {
+            return Ok(());
         }
         let whole = self.written.next_multiple_of(self.job.alignment.max(1)).max(self.job.least);
         self.pad_to(whole.min(self.job.blocks))
@@ -154,6 +154,11 @@ impl<'w, 'a> Writer<'w, 'a> {
     /// Blocks that the drive has taken, padding included.
     pub const fn written(&self) -> u32 {
         self.written
+    }
+
+    /// Only the drive knows what it took of the last WRITE.
+    pub const fn unsure(&self) -> bool {
+        self.unsure
     }
 
     /// Blocks of content that the drive has taken.
@@ -228,16 +233,19 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
     }
 
-    /// The drive stands where the last write that it took has ended.
-    fn confirm(&mut self) -> Result<(), Stop> {
+    /// The drive may have taken more than it said: the padding begins where it goes on. A drive that does not tell is
+    /// tried where the last write that it took has ended. `false` when nothing was written after all.
+    fn find_end(&mut self) -> Result<bool, Stop> {
         let lba = self.job.from + self.written;
         let track = inspect::open_track(self.drive, self.job.last_track);
-        let next = track.map_err(|trouble| Stop::Drive(trouble, lba))?.and_then(|track| track.next_writable);
-        if next == Some(lba.cast_signed()) {
-            return Ok(());
+        let next = track.map_err(|trouble| Stop::at(trouble, lba))?.and_then(|track| track.next_writable);
+        let ahead = next.and_then(|next| u32::try_from(next).ok()).and_then(|next| next.checked_sub(lba));
+        tracing::info!(lba, ?next, "cancelled after a write of which only the drive knows what became");
+        let whole = |ahead: &u32| *ahead <= CHUNK_BLOCKS && ahead.is_multiple_of(self.job.alignment.max(1));
+        if let Some(ahead) = ahead.filter(whole) {
+            self.written = (self.written + ahead).min(self.job.blocks);
         }
-        let (sense, why) = (Sense::new(5, 0x21, 0x02), "the drive expects another address");
-        Err(Stop::Drive(Trouble::refused(Opcode::WRITE_10, sense, Verdict::AddressMismatch, why), lba))
+        Ok(self.written > 0 || ahead != Some(0))
     }
 
     fn short(&self) -> String {
@@ -292,17 +300,25 @@ impl<'w, 'a> Writer<'w, 'a> {
             started: false,
         };
         while try_.done < blocks {
-            if let Some(sense) = self.write(at, &try_)? {
-                self.unsure = true;
-                self.refused(at, sense, &mut try_)?;
-            } else {
-                try_.done = blocks;
+            if let Err(stop) = self.attempt(at, &mut try_) {
+                // What a torn chunk has brought onto the disc counts.
+                self.written += try_.done;
+                return Err(stop);
             }
         }
         self.unsure = false;
         self.written += blocks;
         self.gauge.wrote(blocks);
         Ok(())
+    }
+
+    fn attempt(&mut self, at: u32, try_: &mut Try) -> Result<(), Stop> {
+        let Some(sense) = self.write(at, try_)? else {
+            try_.done = try_.blocks;
+            return Ok(());
+        };
+        self.unsure |= !took_nothing(sense);
+        self.refused(at, sense, try_)
     }
 
     /// One WRITE of what is left of a chunk; the drive's complaint if it has one.
@@ -312,7 +328,10 @@ impl<'w, 'a> Writer<'w, 'a> {
         let cdb = Write10::new(lba.cast_signed(), blocks as u16);
         let data = &self.buffer.all()[try_.done as usize * BLOCK..try_.blocks as usize * BLOCK];
         let outcome = self.drive.once(&cdb, Data::ToDrive(data), self.job.timeout);
-        let outcome = outcome.map_err(|source| Stop::Drive(Trouble::link(Write10::OPCODE, source), lba))?;
+        let outcome = outcome.map_err(|source| {
+            self.unsure = true;
+            Stop::Drive(Trouble::link(Write10::OPCODE, source), lba)
+        })?;
         Ok(outcome.status.refusal())
     }
 
@@ -327,7 +346,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                 Ok(())
             }
             Verdict::DriveBufferFull => {
-                let pause = self.gauge.drain(self.drive).map_err(|trouble| Stop::Drive(trouble, lba))?;
+                let pause = self.gauge.drain(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
                 self.pause(try_, pause, fail)
             }
             Verdict::Retry | Verdict::InProgress => {
@@ -362,7 +381,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         try_.asked += 1;
         let lba = at + try_.done;
         let track = inspect::open_track(self.drive, self.job.last_track);
-        let track = track.map_err(|trouble| Stop::Drive(trouble, lba))?;
+        let track = track.map_err(|trouble| Stop::at(trouble, lba))?;
         let next = track.and_then(|track| track.next_writable).and_then(|next| u32::try_from(next).ok());
         tracing::warn!(
             lba,
@@ -375,6 +394,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                     && (done == try_.blocks || done.is_multiple_of(self.job.alignment.max(1))) =>
             {
                 try_.done = done;
+                self.unsure = false;
                 Ok(())
             }
             _ => Err(fail),
@@ -390,10 +410,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         let cdb = SynchronizeCache::new(true);
         let flushed = self.drive.tell(&cdb, During::Flush, QUICK);
         let settled = flushed.and_then(|()| self.drive.settle(During::Flush, self.job.timeout));
-        settled.map_err(|trouble| match trouble {
-            Trouble::Cancelled => Stop::Cancelled,
-            trouble => Stop::Drive(trouble, lba),
-        })?;
+        settled.map_err(|trouble| Stop::at(trouble, lba))?;
         self.resume(at, try_, fail)
     }
 
@@ -422,6 +439,11 @@ impl<'w, 'a> Writer<'w, 'a> {
         });
         Ok(())
     }
+}
+
+/// A drive that is not ready has taken nothing of a WRITE, nor has one that refuses it or has news to tell first.
+const fn took_nothing(sense: Sense) -> bool {
+    !sense.deferred && matches!(sense.key, 2 | 5 | 6)
 }
 
 /// The state of one chunk's writing.

@@ -1,11 +1,12 @@
 //! Cancels, in every phase.
 
 use super::bench::{Bench, Ending, burn, image};
-use super::mock::Mock;
+use super::mock::{Fault, Mock, Rule};
 use crate::api::{ErrorKind, Phase, RecordOptions, Verify};
 use crate::mmc::disc_info::DiscStatus;
 use crate::mmc::opcode::Opcode;
 use crate::mmc::profile::Profile;
+use crate::mmc::sense::Sense;
 
 fn cancelled(drive: &mut Mock, phase: Phase, done: u64, options: RecordOptions) -> crate::api::Error {
     let mut bench = Bench::cancelling(phase, done);
@@ -44,6 +45,41 @@ fn a_track_that_is_cancelled_early_is_filled_up_to_what_the_medium_takes() {
     assert_eq!(drive.content.len() % 2048, 0);
     assert!(drive.content.len() >= 300 * 2048);
     assert_eq!(drive.status, DiscStatus::Complete);
+}
+
+#[test]
+fn a_cancel_while_the_buffer_is_full_asks_nothing_in_the_middle_of_a_track() {
+    let full = Fault::Sense(Sense::new(2, 0x04, 0x08));
+    let full = Rule { block: Some(1500), times: 40, ..Rule::at(Opcode::WRITE_10, full) };
+    let mut drive = Mock::new(Profile::CD_R).with(full);
+    cancelled(&mut drive, Phase::Writing, 1472, RecordOptions::default());
+    let first = drive.log.iter().position(|opcode| *opcode == Opcode::WRITE_10).unwrap();
+    let last = drive.log.iter().rposition(|opcode| *opcode == Opcode::WRITE_10).unwrap();
+    assert!(!drive.log[first..=last].contains(&Opcode::READ_TRACK_INFORMATION));
+    assert_eq!((drive.content.len(), drive.status), (1472 * 2048, DiscStatus::Complete));
+}
+
+#[test]
+fn a_cancel_heard_while_the_drive_is_asked_where_it_stands_is_a_cancel() {
+    // The link fails under a write; the question that follows is put off until somebody cancels.
+    let lost = Rule { block: Some(1500), ..Rule::at(Opcode::WRITE_10, Fault::Taken(32, Sense::new(4, 0x08, 1))) };
+    let busy = Fault::Sense(Sense::new(2, 0x04, 0x01));
+    let mut drive = Mock::new(Profile::CD_R).with(lost);
+    drive.busy_after_loss = Some(Rule { times: 3, ..Rule::at(Opcode::READ_TRACK_INFORMATION, busy) });
+    cancelled(&mut drive, Phase::Writing, 1472, RecordOptions::default());
+    // What the drive took of it is known before the end.
+    assert_eq!((drive.content.len(), drive.status), (1504 * 2048, DiscStatus::Complete));
+}
+
+#[test]
+fn a_track_that_takes_no_padding_is_closed_all_the_same() {
+    let refused = Fault::Sense(Sense::new(5, 0x21, 2));
+    let rule = Rule { skip: 3, times: 1, ..Rule::at(Opcode::WRITE_10, refused) };
+    let mut drive = Mock::new(Profile::CD_R).with(rule);
+    let mut bench = Bench::cancelling(Phase::Writing, 96);
+    let error = burn(&mut drive, &mut bench, image(4000), Ending::Finish, RecordOptions::default()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UserAbort, "{error}");
+    assert!(drive.count(Opcode::SYNCHRONIZE_CACHE) == 1 && drive.closed_by == [2], "{error}");
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub struct Mock {
     /// Polls for which a long operation still runs.
     pub busy: u32,
     pub slowness: u32,
+    /// A rule that begins to hold when a link has failed under a write.
+    pub busy_after_loss: Option<Rule>,
     /// Announces the closed disc anew, as drives do.
     pub announces: bool,
     dirty: bool,
@@ -97,6 +99,7 @@ impl Mock {
             news: vec![Sense::new(6, 0x28, 0)],
             busy: 0,
             slowness: 3,
+            busy_after_loss: None,
             announces: false,
             dirty: false,
             test: false,
@@ -378,7 +381,10 @@ impl Transport for Mock {
         let answered = match self.fault(cdb) {
             None => self.answer(cdb, data),
             Some(Fault::Sense(sense)) => Err(sense),
-            Some(Fault::Taken(blocks, sense)) => self.write(cdb, data, blocks).and(Err(sense)),
+            Some(Fault::Taken(blocks, sense)) => {
+                self.rules.extend(self.busy_after_loss.take());
+                self.write(cdb, data, blocks).and(Err(sense))
+            }
             Some(Fault::Lost) => {
                 return Err(TransportError::LinkLost { name, why: "it was unplugged".to_owned() });
             }
