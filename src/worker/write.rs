@@ -349,6 +349,10 @@ impl<'w, 'a> Writer<'w, 'a> {
                 let pause = self.gauge.drain(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
                 self.pause(try_, pause, fail)
             }
+            Verdict::FlushThenRepeat if sense.key == 2 && self.in_track(try_) => {
+                let pause = try_.patience.step();
+                self.pause(try_, pause, fail)
+            }
             Verdict::Retry | Verdict::InProgress => {
                 let pause = try_.patience.step();
                 // "Not ready" took nothing; of anything else only the drive knows what it took.
@@ -365,12 +369,16 @@ impl<'w, 'a> Writer<'w, 'a> {
                 self.pause(try_, FIRST_PAUSE, fail)
             }
             Verdict::AskNextAddress => self.resume(at, try_, fail),
-            // On CD a flush would end the track in the middle.
-            Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !(self.job.cd && self.written > 0) => {
+            Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !self.in_track(try_) => {
                 self.flush_and_resume(at, try_, fail)
             }
             _ => Err(fail),
         }
+    }
+
+    /// In the middle of a CD's track, which a flush would end.
+    const fn in_track(&self, try_: &Try) -> bool {
+        self.job.cd && self.written + try_.done > 0
     }
 
     /// Nobody knows how much of a chunk arrived: the drive's next address tells.

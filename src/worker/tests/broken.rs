@@ -131,6 +131,16 @@ fn somebody_elses_read_before_the_first_write_is_flushed_away() {
 }
 
 #[test]
+fn a_drive_that_is_busy_in_the_middle_of_a_cd_track_is_waited_for_without_a_flush() {
+    for ascq in [0x04, 0x07] {
+        let (result, drive) =
+            with(Profile::CD_R, &[Rule { skip: 3, times: 4, ..Rule::at(WRITE, sense(2, 0x04, ascq)) }]);
+        result.unwrap();
+        assert_eq!(drive.count(Opcode::SYNCHRONIZE_CACHE), 1);
+    }
+}
+
+#[test]
 fn a_close_that_fails_after_all_data_is_told_as_such() {
     let (result, drive) = with(Profile::CD_R, &[Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x72, 0x03))]);
     let error = result.unwrap_err();
