@@ -1,12 +1,46 @@
 //! Cancels, in every phase.
 
-use super::bench::{Bench, Ending, burn, image};
+use std::time::Duration;
+
+use super::bench::{Bench, Ending, burn, feed, image, order};
 use super::mock::{Fault, Mock, Rule};
-use crate::api::{ErrorKind, Phase, RecordOptions, Verify};
+use crate::api::{ErrorKind, Phase, Progress, RecordOptions, Verify};
 use crate::mmc::disc_info::DiscStatus;
 use crate::mmc::opcode::Opcode;
 use crate::mmc::profile::Profile;
 use crate::mmc::sense::Sense;
+use crate::worker::{self, Drive, Host};
+
+/// Cancels as soon as it is made to wait.
+#[derive(Default)]
+struct Impatient(Duration);
+
+impl Host for Impatient {
+    fn now(&self) -> Duration {
+        self.0
+    }
+
+    fn pause(&mut self, length: Duration) {
+        self.0 += length;
+    }
+
+    fn cancelled(&mut self) -> bool {
+        !self.0.is_zero()
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+}
+
+fn left(drive: &mut Mock) -> crate::api::Error {
+    let order = order(drive, 4000, RecordOptions::default());
+    let (ring, feeder) = feed(image(4000), Ending::Finish);
+    let result = worker::record(&mut Drive::new(drive, &mut Impatient::default()), &order, ring);
+    feeder.join().unwrap();
+    let error = result.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UserAbort, "{error}");
+    assert_eq!(drive.broken_rules, Vec::<String>::new());
+    error
+}
 
 fn cancelled(drive: &mut Mock, phase: Phase, done: u64, options: RecordOptions) -> crate::api::Error {
     let mut bench = Bench::cancelling(phase, done);
@@ -52,7 +86,7 @@ fn a_cancel_while_the_buffer_is_full_asks_nothing_in_the_middle_of_a_track() {
     let full = Fault::Sense(Sense::new(2, 0x04, 0x08));
     let full = Rule { block: Some(1500), times: 40, ..Rule::at(Opcode::WRITE_10, full) };
     let mut drive = Mock::new(Profile::CD_R).with(full);
-    cancelled(&mut drive, Phase::Writing, 1472, RecordOptions::default());
+    left(&mut drive);
     let first = drive.log.iter().position(|opcode| *opcode == Opcode::WRITE_10).unwrap();
     let last = drive.log.iter().rposition(|opcode| *opcode == Opcode::WRITE_10).unwrap();
     assert!(!drive.log[first..=last].contains(&Opcode::READ_TRACK_INFORMATION));
@@ -66,7 +100,7 @@ fn a_cancel_heard_while_the_drive_is_asked_where_it_stands_is_a_cancel() {
     let busy = Fault::Sense(Sense::new(2, 0x04, 0x01));
     let mut drive = Mock::new(Profile::CD_R).with(lost);
     drive.busy_after_loss = Some(Rule { times: 3, ..Rule::at(Opcode::READ_TRACK_INFORMATION, busy) });
-    cancelled(&mut drive, Phase::Writing, 1472, RecordOptions::default());
+    left(&mut drive);
     // What the drive took of it is known before the end.
     assert_eq!((drive.content.len(), drive.status), (1504 * 2048, DiscStatus::Complete));
 }
