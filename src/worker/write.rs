@@ -313,26 +313,43 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 
     fn attempt(&mut self, at: u32, try_: &mut Try) -> Result<(), Stop> {
-        let Some(sense) = self.write(at, try_)? else {
-            try_.done = try_.blocks;
-            return Ok(());
+        let sense = match self.write(at, try_)? {
+            Taken::Whole => {
+                try_.done = try_.blocks;
+                return Ok(());
+            }
+            Taken::Short(bytes) => {
+                let lba = at + try_.done;
+                tracing::warn!(lba, bytes, "a write ended well, but some of its bytes did not travel");
+                self.unsure = true;
+                let sense = Sense::new(4, 0x08, 0x00);
+                let why = "the write was cut short on its way";
+                let trouble = Trouble::refused(Opcode::WRITE_10, sense, Verdict::AskNextAddress, why);
+                return self.resume(at, try_, Stop::Drive(trouble, lba));
+            }
+            Taken::Refused(sense) => sense,
         };
         self.unsure |= !took_nothing(sense);
         self.refused(at, sense, try_)
     }
 
-    /// One WRITE of what is left of a chunk; the drive's complaint if it has one.
-    fn write(&mut self, at: u32, try_: &Try) -> Result<Option<Sense>, Stop> {
+    /// One WRITE of what is left of a chunk.
+    fn write(&mut self, at: u32, try_: &Try) -> Result<Taken, Stop> {
         let (lba, blocks) = (at + try_.done, try_.blocks - try_.done);
         // Addresses below 2^31 and chunks of 32 blocks: the plan and the buffer see to that.
         let cdb = Write10::new(lba.cast_signed(), blocks as u16);
         let data = &self.buffer.all()[try_.done as usize * BLOCK..try_.blocks as usize * BLOCK];
+        let bytes = data.len();
         let outcome = self.drive.once(&cdb, Data::ToDrive(data), self.job.timeout);
         let outcome = outcome.map_err(|source| {
             self.unsure = true;
             Stop::Drive(Trouble::link(Write10::OPCODE, source), lba)
         })?;
-        Ok(outcome.status.refusal())
+        Ok(match outcome.status.refusal() {
+            Some(sense) => Taken::Refused(sense),
+            None if outcome.transferred < bytes => Taken::Short(outcome.transferred),
+            None => Taken::Whole,
+        })
     }
 
     fn refused(&mut self, at: u32, sense: Sense, try_: &mut Try) -> Result<(), Stop> {
@@ -452,6 +469,14 @@ impl<'w, 'a> Writer<'w, 'a> {
 /// A drive that is not ready has taken nothing of a WRITE, nor has one that refuses it or has news to tell first.
 const fn took_nothing(sense: Sense) -> bool {
     !sense.deferred && matches!(sense.key, 2 | 5 | 6)
+}
+
+/// What became of a WRITE.
+enum Taken {
+    Whole,
+    /// It ended well, but only so many bytes travelled.
+    Short(usize),
+    Refused(Sense),
 }
 
 /// The state of one chunk's writing.

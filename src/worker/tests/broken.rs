@@ -111,6 +111,16 @@ fn a_link_that_fails_under_a_write_is_resumed_where_the_drive_stands() {
 }
 
 #[test]
+fn a_write_that_ends_well_but_short_goes_on_where_the_drive_stands() {
+    for taken in [0, 9, 31] {
+        let (result, drive) =
+            with(Profile::CD_R, &[Rule { block: Some(960), ..Rule::at(WRITE, Fault::Short(taken)) }]);
+        result.unwrap();
+        assert_eq!(drive.content, image(2000), "{taken} blocks were taken");
+    }
+}
+
+#[test]
 fn a_drive_that_gets_ready_late_and_recovers_is_waited_for() {
     let late = Rule { times: 5, ..Rule::at(WRITE, sense(2, 0x04, 0x01)) };
     let recovered =

@@ -26,6 +26,8 @@ pub enum Fault {
     Sense(Sense),
     /// Refuses it after it has taken so many of its blocks.
     Taken(u32, Sense),
+    /// Takes so many of its blocks, and says that all is well.
+    Short(u32),
     /// The link breaks.
     Lost,
     /// No answer in time.
@@ -384,6 +386,9 @@ impl Transport for Mock {
             Some(Fault::Taken(blocks, sense)) => {
                 self.rules.extend(self.busy_after_loss.take());
                 self.write(cdb, data, blocks).and(Err(sense))
+            }
+            Some(Fault::Short(blocks)) => {
+                self.write(cdb, data, blocks).map(|bytes| bytes.min(blocks as usize * BLOCK))
             }
             Some(Fault::Lost) => {
                 return Err(TransportError::LinkLost { name, why: "it was unplugged".to_owned() });
