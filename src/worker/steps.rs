@@ -6,7 +6,7 @@ use crate::api::{self, DiscStatus, ErrorKind, MediaKind, Phase, Report};
 use crate::burn::{Act, CloseFunction, Harm, Plan, Step, WriteMode, WriteParameters};
 use crate::mmc::cdb::{Cdb, CloseTrackSession, ModeSelect10, ModeSense10, SynchronizeCache};
 use crate::mmc::disc_info;
-use crate::mmc::page::{self, MultiSession};
+use crate::mmc::page::{self, DataBlock, MultiSession, WriteType};
 use crate::mmc::policy::{During, Verdict};
 use crate::mmc::sense::Sense;
 use crate::wire::broker_worker::RecordOrder;
@@ -112,6 +112,7 @@ impl<'b, 'a> Burn<'b, 'a> {
             return Err(self.stopped(stop, false));
         }
         self.recheck(job)?;
+        self.set_again()?;
         self.first_write = Some(self.drive.host.now());
         let (buffer, sums) = (self.look.inspection.buffer_bytes, self.sums.take());
         let mut writer = Writer::new(self.drive, self.ring, job, buffer, sums);
@@ -163,6 +164,45 @@ impl<'b, 'a> Burn<'b, 'a> {
             "The disc was changed, or does not answer as it did, while the burn was prepared: nothing was written. \
              Insert the disc again and start the recording anew.",
         ))
+    }
+
+    /// Page 05h once more, and read back: a drive that was reset while the ring filled has forgotten it, and would
+    /// write in some other way, or write for real what was to be a simulation.
+    fn set_again(&mut self) -> api::Result<()> {
+        let scene = self.scene(Doing::Preparing, Harm::DiscUntouched);
+        let set = self.plan.steps.iter().find_map(|step| match &step.act {
+            Act::WriteParameters(parameters) => Some(parameters),
+            _ => None,
+        });
+        let Some(wanted) = set else { return Ok(()) };
+        write_parameters(self.drive, wanted).map_err(|trouble| scene.error(&trouble))?;
+        match read_back(self.drive).map_err(|trouble| scene.error(&trouble))? {
+            Some(page) if holds(&page, wanted) => Ok(()),
+            None if !wanted.test => {
+                tracing::debug!("the drive does not tell how it is set");
+                Ok(())
+            }
+            found => {
+                tracing::warn!(?found, ?wanted, "the drive is not set as it was told");
+                Err(self.not_set(wanted.test))
+            }
+        }
+    }
+
+    fn not_set(&self, test: bool) -> api::Error {
+        let disc = self.kind().name();
+        if test {
+            let message = format!(
+                "The drive does not confirm that it would only simulate, and might write the {disc} for real: nothing \
+                 was written. Record without `simulate`."
+            );
+            return api::Error::new(ErrorKind::NotSupported, message);
+        }
+        let message = format!(
+            "The drive does not keep the settings that writing the {disc} needs: nothing was written. Switch it off \
+             and on, and try again."
+        );
+        api::Error::new(ErrorKind::InitializeWrite, message)
     }
 
     /// The error of a burn that has to be left as it is; `begun` when something is, or may be, on the disc.
@@ -282,9 +322,32 @@ pub(super) fn leave_test_write(drive: &mut Drive<'_>, plan: &Plan) {
     }
 }
 
+/// Page 05h as the drive has it; `None` when it does not tell.
+fn read_back(drive: &mut Drive<'_>) -> Result<Option<page::WriteParameters>, Trouble> {
+    let code = page::WriteParameters::CODE;
+    let answer = drive.query(&ModeSense10::new(code, 256))?.unwrap_or_default();
+    Ok(page::find(&answer, code).and_then(|page| page::WriteParameters::parse(page).ok()))
+}
+
+/// The page says what was wanted, as far as a wrong value would spoil the disc.
+fn holds(page: &page::WriteParameters, wanted: &WriteParameters) -> bool {
+    let (write_type, track_mode, data_block) = match wanted.mode {
+        WriteMode::TrackAtOnce => (WriteType::TrackAtOnce, 4, DataBlock::MODE_1),
+    };
+    page.write_type == write_type
+        && page.track_mode == track_mode
+        && page.data_block == data_block
+        && page.test_write == wanted.test
+        && page.multi_session == multi_session(wanted)
+}
+
+const fn multi_session(wanted: &WriteParameters) -> MultiSession {
+    if wanted.appendable { MultiSession::More } else { MultiSession::Last }
+}
+
 /// Sets page 05h: composed anew, or when the drive does not like that, its own page with our fields.
 fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(), Trouble> {
-    let multi = if wanted.appendable { MultiSession::More } else { MultiSession::Last };
+    let multi = multi_session(wanted);
     let page = match wanted.mode {
         WriteMode::TrackAtOnce => page::WriteParameters {
             underrun_protection: wanted.underrun_free,

@@ -12,7 +12,7 @@ use crate::mmc::disc_info::{BackgroundFormat, DiscInformation, DiscStatus, Sessi
 use crate::mmc::feature::{Configuration, Feature, code};
 use crate::mmc::inquiry::InquiryData;
 use crate::mmc::opcode::Opcode;
-use crate::mmc::page::{self, Capabilities, MultiSession, WriteParameters};
+use crate::mmc::page::{self, Capabilities, MultiSession, WriteParameters, WriteType};
 use crate::mmc::performance::WriteSpeed;
 use crate::mmc::profile::Profile;
 use crate::mmc::sense::Sense;
@@ -280,7 +280,8 @@ impl Mock {
         match asked.page & 0x3f {
             0x2a => Ok(reply(data, &page::answer(&capabilities.emit()))),
             0x05 => {
-                let own = WriteParameters::cd_track_at_once(MultiSession::Last, false);
+                let own = WriteParameters { write_type: WriteType::Packet, ..WriteParameters::cd_track_at_once(MultiSession::Last, false) };
+                let own = self.parameters.unwrap_or(own);
                 Ok(reply(data, &page::answer(&own.emit())))
             }
             _ => Err(Sense::new(5, 0x24, 0)),

@@ -80,6 +80,32 @@ fn scripts_of_faults_that_end_a_burn_by_name() {
 }
 
 #[test]
+fn a_drive_that_was_reset_while_the_ring_filled_is_set_again() {
+    // The fifth is the last look before the first write.
+    for simulate in [false, true] {
+        let options = RecordOptions { simulate, ..RecordOptions::default() };
+        for script in ["test-unit-ready nth=5 sense(6/29/00)", "mode-select-10 nth=2 sense(6/29/00)"] {
+            let mut stage = Stage::new("cd-r", script, Pace::Unlimited);
+            stage.burn(image(1200), options).unwrap();
+            let status = if simulate { DiscStatus::Blank } else { DiscStatus::Closed };
+            assert_eq!(stage.look().medium.unwrap().status, status, "{script}");
+        }
+    }
+}
+
+#[test]
+fn a_simulation_that_a_drive_does_not_confirm_is_refused() {
+    let simulate = RecordOptions { simulate: true, ..RecordOptions::default() };
+    // It does not tell; or it forgets between its setting and its answer, the fifth.
+    for script in ["mode-sense-10 forever*sense(5/24/00)", "mode-sense-10 nth=5 sense(6/29/00)"] {
+        let mut stage = Stage::new("cd-r", script, Pace::Unlimited);
+        let error = stage.burn(image(1200), simulate).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotSupported, "{script}: {error}");
+        assert_eq!(stage.look().medium.unwrap().status, DiscStatus::Blank);
+    }
+}
+
+#[test]
 fn a_cut_of_the_power_ends_a_burn() {
     let mut stage = Stage::new("dvd+r", "", Pace::Times(80));
     stage.when(Phase::Writing, 2000, |drive| {
