@@ -97,7 +97,7 @@ impl<'a> Drive<'a> {
     pub(super) fn settle(&mut self, during: During, limit: Duration) -> Result<(), Trouble> {
         let mut patience = Patience::new(self.host.now(), limit, FIRST_POLL);
         loop {
-            let outcome = self.once(&TestUnitReady::zeroed(), Data::None, QUICK);
+            let outcome = self.once(&TestUnitReady::zeroed(), Data::None, poll_limit(during));
             let outcome = outcome.map_err(|source| Trouble::link(Opcode::TEST_UNIT_READY, source))?;
             let Some(sense) = outcome.status.refusal() else { return Ok(()) };
             match judge(sense, during) {
@@ -191,7 +191,7 @@ impl<'a> Drive<'a> {
     fn request_sense(&mut self, during: During) -> Result<Option<f64>, Trouble> {
         let mut answer = [0; Sense::FIXED_LEN];
         let cdb = RequestSense::new(Sense::FIXED_LEN as u8);
-        let outcome = self.once(&cdb, Data::FromDrive(&mut answer), QUICK);
+        let outcome = self.once(&cdb, Data::FromDrive(&mut answer), poll_limit(during));
         let outcome = outcome.map_err(|source| Trouble::link(Opcode::REQUEST_SENSE, source))?;
         let sense = match outcome.status.refusal() {
             Some(sense) if sense.key == 5 && !sense.deferred => None,
@@ -223,6 +223,15 @@ impl<'a> Drive<'a> {
     fn spin_up(&mut self) -> Result<(), Trouble> {
         let cdb = StartStopUnit::start(true);
         self.once(&cdb, Data::None, QUICK).map(drop).map_err(|e| Trouble::link(Opcode::START_STOP_UNIT, e))
+    }
+}
+
+/// While a drive brings something onto the disc it may leave even the simplest question waiting; giving up on one
+/// resets it, and costs the disc.
+const fn poll_limit(during: During) -> Duration {
+    match during {
+        During::Write | During::Flush | During::Close | During::Blanking | During::Format => PATIENT,
+        _ => QUICK,
     }
 }
 
@@ -267,6 +276,8 @@ impl Patience {
 
 /// Commands that are answered at once, or after a spin-up.
 pub(super) const QUICK: Duration = Duration::from_secs(30);
+/// Questions to a drive that may be busy with the disc.
+const PATIENT: Duration = Duration::from_secs(300);
 /// Short operations end within the first polls; long ones are polled twice a second.
 const FIRST_POLL: Duration = Duration::from_millis(10);
 const FIRST_RETRY: Duration = Duration::from_millis(50);

@@ -57,7 +57,7 @@ pub(super) fn no_disc() -> api::Error {
 
 fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Trouble> {
     let what = if full { Blank::FULL } else { Blank::MINIMAL };
-    match drive.tell(&Blank::new(what, true), During::Blanking, COMMAND) {
+    match drive.tell(&Blank::new(what, true), During::Blanking, limit) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             // Some drives know the command without its Immed bit alone, and tell no progress then.
             drive.tell(&Blank::new(what, false), During::Blanking, limit)?;
@@ -66,5 +66,3 @@ fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Troub
     }
     drive.settle(During::Blanking, limit)
 }
-
-const COMMAND: Duration = Duration::from_secs(200);

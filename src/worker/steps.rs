@@ -380,7 +380,7 @@ fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(
 
 fn flush(drive: &mut Drive<'_>, limit: Duration) -> Result<(), Trouble> {
     drive.begin(Phase::Flushing, 0, false);
-    match drive.tell(&SynchronizeCache::new(true), During::Flush, COMMAND) {
+    match drive.tell(&SynchronizeCache::new(true), During::Flush, limit) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             drive.tell(&SynchronizeCache::new(false), During::Flush, limit)
         }
@@ -403,7 +403,7 @@ fn close_session(
 }
 
 fn close(drive: &mut Drive<'_>, function: u8, track: u16, limit: Duration) -> Result<(), Trouble> {
-    match drive.tell(&CloseTrackSession::new(function, track, true), During::Close, COMMAND) {
+    match drive.tell(&CloseTrackSession::new(function, track, true), During::Close, limit) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             drive.tell(&CloseTrackSession::new(function, track, false), During::Close, limit)?;
         }
@@ -428,7 +428,6 @@ fn still_there(drive: &mut Drive<'_>, limit: Duration, sense: Sense) -> Result<(
     Ok(())
 }
 
-const COMMAND: Duration = Duration::from_secs(200);
 /// The byte of page 05h behind which nothing of ours stands: the session format.
 const FIELDS: usize = 8;
 /// Blocks of a CD's first lead-out, and of the lead-in that the session gets (MMC-6 4.2.3.5).

@@ -433,7 +433,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         try_.flushed += 1;
         let cdb = SynchronizeCache::new(true);
-        let flushed = self.drive.tell(&cdb, During::Flush, QUICK);
+        let flushed = self.drive.tell(&cdb, During::Flush, self.job.timeout);
         let settled = flushed.and_then(|()| self.drive.settle(During::Flush, self.job.timeout));
         settled.map_err(|trouble| Stop::at(trouble, lba))?;
         self.resume(at, try_, fail)
