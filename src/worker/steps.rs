@@ -94,12 +94,18 @@ impl<'b, 'a> Burn<'b, 'a> {
             }
             Act::CloseTrack(track) => {
                 self.begin_closing();
-                close(self.drive, CloseTrackSession::TRACK, *track, step.timeout)
-                    .map_err(|trouble| closing.error(&trouble))
+                match close(self.drive, CloseTrackSession::TRACK, *track, step.timeout) {
+                    // Closing the session closes its track, too; if it does not, that will be refused.
+                    Err(Trouble::Refused { sense, why, .. }) if sense.key == 5 && !sense.deferred => {
+                        tracing::warn!(%sense, why, "the track could not be closed by itself");
+                        Ok(())
+                    }
+                    closed => closed.map_err(|trouble| closing.error(&trouble)),
+                }
             }
             Act::CloseSession { function, otherwise } => {
                 self.begin_closing();
-                close_session(self.drive, *function, *otherwise, step.timeout)
+                self.close_session(*function, *otherwise, step.timeout)
                     .map_err(|trouble| closing.error(&trouble))
             }
             // No recipe for a burn has this step.
@@ -257,6 +263,32 @@ impl<'b, 'a> Burn<'b, 'a> {
                 ErrorKind::UserAbort,
                 format!("The burn was cancelled after {content} of {total} blocks. {now}"),
             ),
+        }
+    }
+
+    /// Some drives want a CD's track closed by name before its session, though the flush has ended it.
+    fn close_session(
+        &mut self,
+        function: CloseFunction,
+        otherwise: Option<CloseFunction>,
+        limit: Duration,
+    ) -> Result<(), Trouble> {
+        let closed = close_session(self.drive, function, otherwise, limit);
+        let cd = matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw);
+        match closed {
+            Err(Trouble::Refused { sense, .. }) if cd && !sense.deferred && sense.is(5, 0x72, 0x03) => {
+                let track = self.look.facts.as_ref().map_or(1, |facts| facts.last_track.max(1));
+                tracing::warn!(track, "the drive calls the track incomplete: closing it by name");
+                match close(self.drive, CloseTrackSession::TRACK, track, limit) {
+                    Ok(()) => {}
+                    Err(Trouble::Refused { sense, why, .. }) if sense.key == 5 => {
+                        tracing::warn!(%sense, why, "the track could not be closed");
+                    }
+                    Err(trouble) => return Err(trouble),
+                }
+                close_session(self.drive, function, otherwise, limit)
+            }
+            closed => closed,
         }
     }
 

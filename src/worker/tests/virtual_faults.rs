@@ -69,7 +69,7 @@ fn scripts_of_faults_that_end_a_burn_by_name() {
         ("read-buffer-capacity sense(3/0C/09)", LossOfStreaming),
         ("read-buffer-capacity sense(6/29/00)", WriteFailed),
         ("flush sense(2/04/07); request-sense forever*deferred(3/0C/00)", WriteFailed),
-        ("close-session sense(5/72/03)", WrittenNotClosed),
+        ("close-session 2*sense(5/72/03)", WrittenNotClosed),
         ("close-session vanish", WrittenNotClosed),
         ("mode-select-10 vanish", InitializeWrite),
         ("read lba>=77 forever*sense(3/11/00)", VerifyFailed),
