@@ -29,7 +29,7 @@ fn scripts_of_faults_that_a_burn_survives() {
         "flush 2*sense(2/04/07)",
         "flush hang(900s)",
         "close-session hang(900s)",
-        "flush sense(2/04/07); request-sense nth=2 hang(200s)",
+        "test-unit-ready nth=6 hang(200s)",
         "close-session 3*sense(2/04/07)",
         "read lba>=200 sense(4/08/00)",
         "read-buffer-capacity forever*sense(5/20/00); write lba>=900 5*sense(2/04/08)",
