@@ -28,6 +28,8 @@ pub(super) struct Burn<'b, 'a> {
     report: Report,
     sums: Option<Vec<u32>>,
     first_write: Option<Duration>,
+    /// Writing ended early: what is closed now is not all of the content.
+    early: bool,
 }
 
 impl<'b, 'a> Burn<'b, 'a> {
@@ -45,7 +47,7 @@ impl<'b, 'a> Burn<'b, 'a> {
             simulated: order.options.simulate,
             ..Report::default()
         };
-        Self { drive, ring, look, plan, order, report, sums: None, first_write: None }
+        Self { drive, ring, look, plan, order, report, sums: None, first_write: None, early: false }
     }
 
     /// Runs every step. `sums` has room for a checksum of each block, when they are wanted.
@@ -233,6 +235,7 @@ impl<'b, 'a> Burn<'b, 'a> {
 
     /// Closes what was written, so that the disc is readable as far as it goes, and says what it is now.
     fn end_early(&mut self, at: usize, stop: &Stop, content: u32) -> api::Error {
+        self.early = true;
         let mut closed = Ok(());
         for step in self.plan.steps.iter().skip(at + 1) {
             closed = self.step(at, step);
@@ -329,6 +332,7 @@ impl<'b, 'a> Burn<'b, 'a> {
 
     fn scene(&self, doing: Doing, harm: Harm) -> Scene<'static> {
         let rewritable = self.look.facts.as_ref().is_some_and(|facts| facts.rewritable);
+        let harm = if self.early && harm == Harm::WrittenNotClosed { Harm::DiscUnfinished } else { harm };
         Scene { doing, harm, block: None, disc: self.kind().name(), rewritable }
     }
 
