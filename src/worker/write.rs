@@ -78,14 +78,27 @@ pub(super) struct Writer<'w, 'a> {
 /// Waits until the ring is full, or holds all there is.
 pub(super) fn prefill(drive: &mut Drive<'_>, ring: &Consumer) -> Result<(), Stop> {
     let source = |error: RingError| Stop::Source(error.to_string());
+    let (mut since, mut fill) = (drive.host.now(), ring.fill());
     loop {
         drive.check_cancel().map_err(|_| Stop::Cancelled)?;
         if ring.full() || ring.finished() || ring.wake_when(ring.chunks()).map_err(source)? {
             return Ok(());
         }
         ring.wait(drive.host.wake(), Some(RING_WAIT)).map_err(source)?;
+        if ring.fill() > fill {
+            (since, fill) = (drive.host.now(), ring.fill());
+        }
+        forsaken(drive, since)?;
         drive.update(|progress| progress.ring_fill = Some(ring.fill()));
     }
+}
+
+/// Nobody is left who could cancel, and the source has brought nothing for long: waiting on would never end.
+fn forsaken(drive: &Drive<'_>, since: Duration) -> Result<(), Stop> {
+    if drive.host.wake().is_none() && drive.host.now().saturating_sub(since) >= FORSAKEN {
+        return Err(Stop::Source("nothing came for ten minutes, and nobody is left to ask for it".to_owned()));
+    }
+    Ok(())
 }
 
 /// Figures for the report.
@@ -174,7 +187,7 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// The next chunk, into the buffer; its blocks.
     fn take(&mut self) -> Result<u32, Stop> {
-        let mut waited = false;
+        let (mut waited, since) = (false, self.drive.host.now());
         loop {
             let bytes = match self.ring.take(self.buffer.all()) {
                 Ok(Take::Bytes(bytes)) => bytes,
@@ -183,6 +196,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                     self.stats.ring_empty += u64::from(!waited && self.written > 0);
                     waited = true;
                     self.wait_for_ring()?;
+                    forsaken(self.drive, since)?;
                     continue;
                 }
                 Ok(Take::End) => return Err(Stop::Source(self.short())),
@@ -510,6 +524,7 @@ impl Buffer {
 const PAGE: usize = 4096;
 const CHUNK_BLOCKS: u32 = (CHUNK / BLOCK) as u32;
 const RING_WAIT: Duration = Duration::from_millis(100);
+const FORSAKEN: Duration = Duration::from_secs(600);
 const LAST_WORD: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const FLUSH_PAUSE: Duration = Duration::from_secs(5);

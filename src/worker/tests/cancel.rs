@@ -1,5 +1,6 @@
 //! Cancels, in every phase.
 
+use std::thread;
 use std::time::Duration;
 
 use super::bench::{Bench, Ending, burn, feed, image, order};
@@ -9,6 +10,7 @@ use crate::mmc::disc_info::DiscStatus;
 use crate::mmc::opcode::Opcode;
 use crate::mmc::profile::Profile;
 use crate::mmc::sense::Sense;
+use crate::wire::ring::{self, CHUNK, Consumer, Producer};
 use crate::worker::{self, Drive, Host};
 
 /// Cancels as soon as it is made to wait.
@@ -26,6 +28,27 @@ impl Host for Impatient {
 
     fn cancelled(&mut self) -> bool {
         !self.0.is_zero()
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+}
+
+/// Four minutes pass whenever it is asked whether to go on; nobody is at its other end.
+#[derive(Default)]
+struct Slow(Duration);
+
+impl Host for Slow {
+    fn now(&self) -> Duration {
+        self.0
+    }
+
+    fn pause(&mut self, length: Duration) {
+        self.0 += length;
+    }
+
+    fn cancelled(&mut self) -> bool {
+        self.0 += Duration::from_secs(240);
+        false
     }
 
     fn progress(&mut self, _: &Progress) {}
@@ -114,6 +137,44 @@ fn a_track_that_takes_no_padding_is_closed_all_the_same() {
     let error = burn(&mut drive, &mut bench, image(4000), Ending::Finish, RecordOptions::default()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::UserAbort, "{error}");
     assert!(drive.count(Opcode::SYNCHRONIZE_CACHE) == 1 && drive.closed_by == [2], "{error}");
+}
+
+#[test]
+fn a_track_that_ended_early_and_cannot_be_closed_is_not_called_complete() {
+    let refused = Fault::Sense(Sense::new(5, 0x72, 0x05));
+    let mut drive = Mock::new(Profile::CD_R).with(Rule::at(Opcode::CLOSE_TRACK_SESSION, refused));
+    let error = cancelled(&mut drive, Phase::Writing, 1000, RecordOptions::default());
+    assert!(error.message.contains("could not be closed") && error.message.contains("unfinished"), "{error}");
+    assert!(!error.message.contains("All data"), "{error}");
+}
+
+#[test]
+fn a_source_that_falls_silent_once_nobody_can_cancel_ends_the_burn() {
+    for blocks in [0, 640] {
+        let mut drive = Mock::new(Profile::CD_R);
+        let order = order(&mut drive, 4000, RecordOptions::default());
+        let (producer, consumer) = ring::create(16 * CHUNK).unwrap();
+        let mut producer = Producer::attach(producer).unwrap();
+        // What it is given and no more: it stays open, and silent.
+        let feeder = thread::spawn(move || {
+            for _ in 0..blocks / 32 {
+                while producer.slot().unwrap().is_none() {
+                    producer.wait(None, None).unwrap();
+                }
+                producer.commit(CHUNK).unwrap();
+            }
+            producer
+        });
+        let ring = Consumer::attach(consumer).unwrap();
+        let result = worker::record(&mut Drive::new(&mut drive, &mut Slow::default()), &order, ring);
+        drop(feeder.join().unwrap());
+        let error = result.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::HelperFailed, "{error}");
+        assert!(error.message.contains("ten minutes"), "{error}");
+        let left = if blocks == 0 { DiscStatus::Blank } else { DiscStatus::Complete };
+        assert_eq!((drive.content.len(), drive.status), (blocks * 2048, left));
+        assert_eq!(drive.broken_rules, Vec::<String>::new());
+    }
 }
 
 #[test]
