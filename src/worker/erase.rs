@@ -10,6 +10,7 @@ use crate::mmc::policy::{During, Verdict};
 use super::drive::Drive;
 use super::error::{Doing, Scene, Trouble};
 use super::inspect;
+use super::record::one_line;
 use super::tray::{self, Locked};
 
 /// Erases the disc: the whole of it, or what makes it blank again. It cannot be stopped once it has begun.
@@ -22,7 +23,7 @@ pub fn erase(drive: &mut Drive<'_>, full: bool, eject: bool) -> api::Result<()> 
     let looking = |trouble: Trouble| Scene::new(Doing::Looking).error(&trouble);
     let facts = inspect::facts(drive).map_err(looking)?.ok_or_else(no_disc)?;
     let plan = burn::plan_erase(&facts, full)?;
-    tracing::info!(%plan, "erasing");
+    tracing::info!(plan = one_line(&plan), "erasing");
     let scene = Scene {
         doing: Doing::Erasing,
         harm: Harm::DiscUntouched,
