@@ -17,6 +17,8 @@ pub struct Drive<'a> {
     transport: &'a mut dyn Transport,
     pub(super) host: &'a mut dyn Host,
     progress: Reporter,
+    /// What is done now has to be done whoever cancels.
+    insisting: bool,
 }
 
 impl std::fmt::Debug for Drive<'_> {
@@ -28,7 +30,7 @@ impl std::fmt::Debug for Drive<'_> {
 impl<'a> Drive<'a> {
     /// The drive at the end of a transport.
     pub fn new(transport: &'a mut dyn Transport, host: &'a mut dyn Host) -> Self {
-        Self { transport, host, progress: Reporter::new() }
+        Self { transport, host, progress: Reporter::new(), insisting: false }
     }
 
     /// The device node or socket.
@@ -126,7 +128,16 @@ impl<'a> Drive<'a> {
 
     /// Fails when somebody cancels and the phase allows that.
     pub(super) fn check_cancel(&mut self) -> Result<(), Trouble> {
-        if self.progress.cancelable() && self.host.cancelled() { Err(Trouble::Cancelled) } else { Ok(()) }
+        let heard = self.progress.cancelable() && !self.insisting && self.host.cancelled();
+        if heard { Err(Trouble::Cancelled) } else { Ok(()) }
+    }
+
+    /// Does what has to be done even when somebody has cancelled: putting the drive back as it was.
+    pub(super) fn insist<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.insisting, true);
+        let result = act(self);
+        self.insisting = before;
+        result
     }
 
     fn attempt(

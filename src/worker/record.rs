@@ -48,8 +48,10 @@ pub fn record(drive: &mut Drive<'_>, order: &RecordOrder, mut ring: Consumer) ->
         ring.close();
         let verified =
             written.and_then(|(report, sums)| check(&mut locked, order, &look, report, sums.as_deref()));
-        leave_test_write(&mut locked, &plan);
-        speed::restore(&mut locked, kind(&look));
+        locked.insist(|drive| {
+            leave_test_write(drive, &plan);
+            speed::restore(drive, kind(&look));
+        });
         verified?
     };
     Ok(if order.options.eject { with_tray_open(drive, report) } else { report })

@@ -178,6 +178,18 @@ fn a_source_that_falls_silent_once_nobody_can_cancel_ends_the_burn() {
 }
 
 #[test]
+fn the_tray_is_unlocked_even_by_a_drive_that_refuses_at_first() {
+    let busy = Fault::Sense(Sense::new(2, 0x04, 0x01));
+    // The first is the lock itself.
+    let rule = Rule { skip: 1, times: 3, ..Rule::at(Opcode::PREVENT_ALLOW, busy) };
+    let mut drive = Mock::new(Profile::CD_R).with(rule);
+    let options = RecordOptions { verify: Verify::Full, ..RecordOptions::default() };
+    // The helper looks at the lock.
+    cancelled(&mut drive, Phase::Verifying, 100, options);
+    assert_eq!(drive.count(Opcode::PREVENT_ALLOW), 5);
+}
+
+#[test]
 fn a_simulation_that_is_cancelled_says_that_nothing_happened() {
     let mut drive = Mock::new(Profile::CD_R);
     let options = RecordOptions { simulate: true, ..RecordOptions::default() };
