@@ -32,6 +32,8 @@ fn scripts_of_faults_that_a_burn_survives() {
         "test-unit-ready nth=6 hang(200s)",
         "close-session 3*sense(2/04/07)",
         "read lba>=200 sense(4/08/00)",
+        "read 300*sense(2/04/01)",
+        "read sense(5/64/00)",
         "read-buffer-capacity forever*sense(5/20/00); write lba>=900 5*sense(2/04/08)",
         "prevent-allow sense(5/24/00)",
         "mode-sense-10 forever*sense(5/24/00)",
