@@ -275,6 +275,7 @@ impl Mock {
             writes_cd_rw: true,
             buffer_kib: 2048,
             write_speed: 5645,
+            write_speeds: vec![5645, 2822],
             ..Capabilities::default()
         };
         match asked.page & 0x3f {

@@ -121,6 +121,15 @@ fn a_drive_that_refuses_speeds_and_locks_is_used_all_the_same() {
 }
 
 #[test]
+fn a_speed_that_page_2ah_lists_is_no_descriptor_to_stream_by() {
+    let refuse = Rule { times: 9, ..Rule::at(Opcode::GET_PERFORMANCE, Fault::Sense(Sense::new(5, 0x20, 0))) };
+    let mut drive = Mock::new(Profile::DVD_PLUS_R).with(refuse);
+    recorded(&mut drive, 32, RecordOptions { speed: Some(2822), ..wishes() });
+    // The one that gives the drive its own choice back.
+    assert_eq!((drive.count(Opcode::SET_STREAMING), drive.count(Opcode::SET_CD_SPEED)), (1, 1));
+}
+
+#[test]
 fn a_drive_that_wants_its_own_page_05h_back_gets_it() {
     let refuse = Fault::Sense(Sense::new(5, 0x26, 0));
     let mut drive = Mock::new(Profile::CD_R).with(Rule::at(Opcode::MODE_SELECT_10, refuse));
