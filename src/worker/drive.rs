@@ -19,6 +19,8 @@ pub struct Drive<'a> {
     progress: Reporter,
     /// What is done now has to be done whoever cancels.
     insisting: bool,
+    /// The end of all patience, for what is made of many questions.
+    pub(super) until: Option<Duration>,
 }
 
 impl std::fmt::Debug for Drive<'_> {
@@ -30,7 +32,7 @@ impl std::fmt::Debug for Drive<'_> {
 impl<'a> Drive<'a> {
     /// The drive at the end of a transport.
     pub fn new(transport: &'a mut dyn Transport, host: &'a mut dyn Host) -> Self {
-        Self { transport, host, progress: Reporter::new(), insisting: false }
+        Self { transport, host, progress: Reporter::new(), insisting: false, until: None }
     }
 
     /// The device node or socket.
@@ -97,7 +99,7 @@ impl<'a> Drive<'a> {
     /// # Errors
     /// What the drive refuses for good while `during`, `NeverReady` after `limit`, `Cancelled` where that is allowed.
     pub(super) fn settle(&mut self, during: During, limit: Duration) -> Result<(), Trouble> {
-        let mut patience = Patience::new(self.host.now(), limit, FIRST_POLL);
+        let mut patience = self.patience(limit, FIRST_POLL);
         loop {
             let outcome = self.once(&TestUnitReady::zeroed(), Data::None, poll_limit(during));
             let outcome = outcome.map_err(|source| Trouble::link(Opcode::TEST_UNIT_READY, source))?;
@@ -147,7 +149,7 @@ impl<'a> Drive<'a> {
         limit: Duration,
         mut send: impl FnMut(&mut Self) -> Result<Outcome, TransportError>,
     ) -> Result<Outcome, Trouble> {
-        let mut patience = Patience::new(self.host.now(), limit, FIRST_RETRY);
+        let mut patience = self.patience(limit, FIRST_RETRY);
         loop {
             let outcome = send(self).map_err(|source| Trouble::link(command, source))?;
             let Some(sense) = outcome.status.refusal() else { return Ok(outcome) };
@@ -159,6 +161,12 @@ impl<'a> Drive<'a> {
                 verdict => self.later(command, sense, verdict, during, &mut patience)?,
             }
         }
+    }
+
+    fn patience(&self, limit: Duration, first: Duration) -> Patience {
+        let now = self.host.now();
+        let left = self.until.map_or(limit, |until| until.saturating_sub(now));
+        Patience::new(now, limit.min(left), first)
     }
 
     /// Waits until a refused command can be sent again, if it ever can.

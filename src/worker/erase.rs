@@ -21,7 +21,7 @@ use super::tray::{self, Locked};
 pub fn erase(drive: &mut Drive<'_>, full: bool, eject: bool) -> api::Result<()> {
     drive.begin(Phase::Preparing, 0, true);
     let looking = |trouble: Trouble| Scene::new(Doing::Looking).error(&trouble);
-    let facts = inspect::facts(drive).map_err(looking)?.ok_or_else(no_disc)?;
+    let facts = inspect::facts_for_erasing(drive).map_err(looking)?.ok_or_else(no_disc)?;
     let plan = burn::plan_erase(&facts, full)?;
     tracing::info!(plan = one_line(&plan), "erasing");
     let scene = Scene {
