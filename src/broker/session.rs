@@ -207,6 +207,13 @@ impl Session {
         Asker { uid: self.owner.uid, connection: self.owner.connection.as_deref().unwrap_or(connection) }
     }
 
+    /// Takes in what the image takes now, and whether there is anything in it: the file system of an empty image does
+    /// not count.
+    pub fn set_staged(&mut self, blocks: u64, anything: bool) {
+        self.staged = anything;
+        self.used_blocks = if anything { blocks } else { 0 };
+    }
+
     /// Forgets the staged image; the stager must forget it as well.
     pub fn clear_image(&mut self) {
         self.used_blocks = 0;

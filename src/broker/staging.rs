@@ -76,8 +76,7 @@ impl Service {
         let blocks = blocks(stager.ask(Ask::Remove(path), &[]).await?)?;
         let (left, _) = entries(stager.ask(Ask::List("/".to_owned()), &[]).await?)?;
         if let Ok(session) = self.state().session_mut(session) {
-            session.used_blocks = blocks;
-            session.staged = !left.is_empty();
+            session.set_staged(blocks, !left.is_empty());
         }
         Ok(())
     }
@@ -138,7 +137,7 @@ impl Service {
         let blocks = blocks(stager.ask(Ask::SetProperties(properties.clone()), &[]).await?)?;
         if let Ok(session) = self.state().session_mut(session) {
             session.properties = properties;
-            session.used_blocks = if session.staged { blocks } else { 0 };
+            session.set_staged(blocks, session.staged);
         }
         Ok(())
     }
@@ -213,8 +212,8 @@ impl Addition {
                 entry.activity = None;
                 entry.touched = tokio::time::Instant::now();
                 if let Ok(summary) = &result {
-                    entry.used_blocks = summary.used_blocks;
-                    entry.staged |= summary.files + summary.directories + summary.symlinks > 0;
+                    let anything = summary.files + summary.directories + summary.symlinks > 0;
+                    entry.set_staged(summary.used_blocks, entry.staged || anything);
                 }
                 entry.leaving
             }

@@ -78,6 +78,8 @@ impl Image {
         if options.copy {
             self.stash.copy(&mut self.contents, mark, pulse)?;
         }
+        // A cancel that is here by now must not find its addition done, however small that is.
+        pulse.listen()?;
         summary.used_blocks = used;
         self.tree = tree;
         self.layout = None;

@@ -100,8 +100,8 @@ impl<'a> Pulse<'a> {
             Ok(None) => return Ok(()),
             Ok(Some((message, _))) => match message.ask {
                 Ask::Cancel if message.id == self.id => return Err(errors::cancelled()),
-                // One that crossed the end of an earlier request.
-                Ask::Cancel => return Ok(()),
+                // One that crossed the end of an earlier request; ours may wait behind it.
+                Ask::Cancel => return self.listen(),
                 other => format!("it asked for {} while another request ran", super::state::name(&other)),
             },
             Err(error) => error.to_string(),

@@ -61,6 +61,17 @@ impl Client {
         Ok(reply.body().deserialize().expect("a reply of the documented type"))
     }
 
+    /// Calls a method for its refusal alone.
+    pub async fn refusal(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &(impl Serialize + DynamicType),
+    ) -> Option<Refusal> {
+        self.raw_call(path, &format!("{SERVICE}.{interface}"), method, body).await.err()
+    }
+
     /// A property of `org.discmaster1.{interface}`.
     pub async fn property<T>(&self, path: &str, interface: &str, name: &str) -> Result<T, Refusal>
     where

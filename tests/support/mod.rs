@@ -8,6 +8,8 @@
 pub mod burner;
 pub mod bus;
 mod client;
+pub mod processes;
+pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fs::File;
