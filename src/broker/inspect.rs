@@ -64,12 +64,13 @@ impl Service {
     pub async fn keep_looking(self, recorder: String, look: Arc<Notify>) {
         loop {
             look.notified().await;
-            if !self.may_look(&recorder, &look) {
-                continue;
+            match self.may_look(&recorder, &look) {
+                None => return,
+                Some(false) => continue,
+                Some(true) => {}
             }
             match self.inspect(&recorder).await {
                 Ok(_) => {}
-                Err(error) if error.kind == ErrorKind::DeviceNotPresent => return,
                 Err(error) => tracing::warn!("recorder {recorder} could not be looked at: {error}"),
             }
         }
@@ -82,16 +83,14 @@ impl Service {
         }
     }
 
-    /// Whether nobody speaks to the drive now; otherwise it is looked at when they have finished.
-    fn may_look(&self, recorder: &str, look: &Arc<Notify>) -> bool {
+    /// Whether nobody speaks to the drive now; otherwise it is looked at when they have finished. `None` when this
+    /// recorder was unplugged.
+    fn may_look(&self, recorder: &str, look: &Arc<Notify>) -> Option<bool> {
         let mut state = self.state();
-        let Ok(entry) = state.recorder_mut(recorder) else { return true };
-        if !Arc::ptr_eq(&entry.look, look) {
-            return false;
-        }
+        let entry = state.recorders.get_mut(recorder).filter(|entry| Arc::ptr_eq(&entry.look, look))?;
         let free = matches!(entry.activity, Activity::None | Activity::Looking);
         entry.stale |= !free;
-        free
+        Some(free)
     }
 }
 

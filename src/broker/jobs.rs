@@ -34,6 +34,7 @@ pub struct Job {
     pub progress: Progress,
     /// How it ended.
     pub outcome: Option<Arc<Outcome>>,
+    ended: Option<Instant>,
     pace: Pace,
     cancel: watch::Sender<bool>,
     done: watch::Sender<Option<Arc<Outcome>>>,
@@ -99,6 +100,7 @@ impl Jobs {
             expected_end: None,
             progress: Progress::begin(Phase::Queued),
             outcome: None,
+            ended: None,
             pace: Pace::default(),
             cancel,
             done,
@@ -117,9 +119,13 @@ impl Jobs {
         self.jobs.get_mut(&number)
     }
 
-    /// Forgets a job.
-    pub fn forget(&mut self, number: u64) {
-        self.jobs.remove(&number);
+    /// Forgets the jobs that ended this long ago. Returns them, and when the next is to be forgotten.
+    pub fn forget_ended(&mut self, now: Instant, retention: Duration) -> (Vec<u64>, Option<Instant>) {
+        let due = |job: &Job| job.ended.map(|ended| ended + retention);
+        let over = |job: &Job| due(job).is_some_and(|due| due <= now);
+        let forgotten = self.jobs.iter().filter(|(_, job)| over(job)).map(|(number, _)| *number).collect();
+        self.jobs.retain(|_, job| !over(job));
+        (forgotten, self.jobs.values().filter_map(due).min())
     }
 
     fn make_room(&mut self, cap: usize, counts: impl Fn(&Job) -> bool) -> api::Result<Option<u64>> {
@@ -156,6 +162,7 @@ impl Job {
         self.progress.cancelable = false;
         self.expected_end = None;
         self.outcome = Some(Arc::clone(&outcome));
+        self.ended = Some(Instant::now());
         self.done.send_replace(Some(Arc::clone(&outcome)));
         outcome
     }
@@ -355,7 +362,10 @@ mod tests {
         let mut jobs = Jobs::default();
         let (mut handle, _) = jobs.enter(about(1), &Limits::default()).unwrap();
         jobs.get_mut(handle.number).unwrap().end(failure("it changed"));
-        jobs.forget(handle.number);
+        let retention = Duration::from_secs(300);
+        let (forgotten, next) = jobs.forget_ended(Instant::now(), retention);
+        assert!(forgotten.is_empty());
+        assert_eq!(jobs.forget_ended(next.unwrap(), retention), (vec![handle.number], None));
         assert_eq!(*handle.finished().await, failure("it changed"));
     }
 

@@ -32,9 +32,7 @@ impl Service {
         self.face().sync(Object::Joliet(number));
         self.sync_recorders(&scope);
         self.face().settled().await;
-        if options.detached {
-            tokio::spawn(self.clone().close_when_idle(number));
-        }
+        self.bell().notify_one();
         Ok(number)
     }
 
@@ -226,24 +224,6 @@ impl Service {
             Ok(door) => door.callers.present(&caller.sender).await,
             Err(_) => false,
         }
-    }
-
-    async fn close_when_idle(self, number: u64) {
-        let mut until = Instant::now() + self.config().idle_time;
-        loop {
-            tokio::time::sleep_until(until).await;
-            let state = self.state();
-            let Some(session) = state.sessions.get(&number).filter(|session| !session.is_closed()) else {
-                return;
-            };
-            let since = if session.activity.is_some() { Instant::now() } else { session.touched };
-            until = since + self.config().idle_time;
-            if until <= Instant::now() {
-                break;
-            }
-        }
-        tracing::info!("session {number}: closed after {:?} without a call", self.config().idle_time);
-        self.close(number, true);
     }
 
     fn sync_session(&self, number: u64) {

@@ -4,7 +4,7 @@
 //! [`run`] puts it together. [`service`] holds the state, which every object of [`objects`] reads; [`tree`] alone
 //! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`],
 //! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
-//! [`pace`]. Helpers are started by [`launcher`] and spoken to through [`worker_link`] and [`stager_link`].
+//! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and spoken to through [`worker_link`] and [`stager_link`].
 
 pub mod authority;
 pub mod recorders;
@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod events;
 mod face;
+mod housekeeping;
 mod inspect;
 mod jobs;
 mod launcher;

@@ -41,6 +41,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let authority = authority(config.bus, &connection, &callers).await.context("polkit cannot be asked")?;
     service.open_door(Door { callers, authority });
     tokio::spawn(Tree::new(connection.clone(), service.clone()).run());
+    tokio::spawn(service.clone().keep_house());
 
     let watch = WatchConfig { virtual_dir: Some(config.virtual_dir), udev: config.udev };
     let mut events = recorders::watch(watch).await?;

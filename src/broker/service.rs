@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use zbus::message::Header;
 
 use super::authority::{Authority, Caller, Callers, RecorderDetails};
-use super::config::Config;
+use super::config::{Bus, Config};
 use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
 use super::launcher::Launcher;
@@ -27,6 +28,7 @@ struct Inner {
     face: Face,
     launcher: Box<dyn Launcher>,
     door: OnceLock<Door>,
+    bell: Notify,
 }
 
 /// Who is let in.
@@ -55,8 +57,14 @@ pub struct State {
 impl Service {
     /// A broker without recorders, sessions or anybody at its door.
     pub fn new(config: Config, launcher: Box<dyn Launcher>) -> Self {
-        let face = Face::default();
-        Self(Arc::new(Inner { config, state: Mutex::default(), face, launcher, door: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            config,
+            state: Mutex::default(),
+            face: Face::default(),
+            launcher,
+            door: OnceLock::new(),
+            bell: Notify::new(),
+        }))
     }
 
     /// Opens the door. Called once, before the name is taken.
@@ -78,6 +86,11 @@ impl Service {
     /// How helpers are started.
     pub fn launcher(&self) -> &dyn Launcher {
         self.0.launcher.as_ref()
+    }
+
+    /// Rung when the [housekeeper](super::housekeeping) has a new date to keep.
+    pub fn bell(&self) -> &Notify {
+        &self.0.bell
     }
 
     /// The state, for a moment.
@@ -126,9 +139,17 @@ impl Service {
         let caller = self.caller(header).await?;
         let mut state = self.state();
         let session = state.session_mut(session)?;
-        session.check_owner(&caller)?;
+        self.check_owner(&caller, session.owner.uid)?;
         session.touched = Instant::now();
         Ok(caller)
+    }
+
+    /// Refuses everybody but this user and, on the system bus, root.
+    ///
+    /// # Errors
+    /// `NotAuthorized`.
+    pub fn check_owner(&self, caller: &Caller, owner: u32) -> api::Result<()> {
+        check_owner(caller, owner, self.config().bus)
     }
 
     /// Takes in how far a job is; tells whether that is worth a signal.
@@ -155,7 +176,7 @@ impl Service {
         Ok(handle)
     }
 
-    /// Ends a job, tells so, and forgets it after a while.
+    /// Ends a job, and tells so. It is forgotten after a while.
     pub fn end_job(&self, number: u64, outcome: Outcome) -> Arc<Outcome> {
         let (outcome, connection) = {
             let mut state = self.state();
@@ -169,12 +190,7 @@ impl Service {
         }
         self.face().sync(Object::Job(number));
         self.face().completed(number, connection, Arc::clone(&outcome));
-        let service = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(service.config().job_retention).await;
-            service.state().jobs.forget(number);
-            service.face().sync(Object::Job(number));
-        });
+        self.bell().notify_one();
         outcome
     }
 
@@ -278,7 +294,31 @@ pub fn asker(caller: &Caller) -> Asker<'_> {
     Asker { uid: caller.uid, connection: &caller.sender }
 }
 
+fn check_owner(caller: &Caller, owner: u32, bus: Bus) -> api::Result<()> {
+    if caller.uid == owner || (caller.uid == 0 && bus == Bus::System) {
+        return Ok(());
+    }
+    let message = format!("This belongs to another user (uid {owner}); only they and root may use it.");
+    Err(Error::new(ErrorKind::NotAuthorized, message))
+}
+
 /// The error for a session that is closed and not remembered.
 pub fn forgotten() -> Error {
     Error::new(ErrorKind::NotOpened, "This session is closed. Call DiscMaster.Open for a new one.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_and_the_systems_root_may_use_what_is_the_owners() {
+        let allowed = |uid, bus| {
+            let caller = Caller { sender: ":1.9".into(), uid, gid: uid, groups: vec![], interactive: false };
+            check_owner(&caller, 1000, bus).map_err(|error| error.kind)
+        };
+        assert_eq!((allowed(1000, Bus::System), allowed(0, Bus::System)), (Ok(()), Ok(())));
+        assert_eq!(allowed(1001, Bus::System), Err(ErrorKind::NotAuthorized));
+        assert_eq!(allowed(0, Bus::Session), Err(ErrorKind::NotAuthorized));
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::authority::Caller;
 use super::locks::{Asker, LockId, Scope};
 use super::stager_link::StagerLink;
 use crate::api::{Error, ErrorKind, JolietProperties, Medium, Result, names};
@@ -185,23 +184,6 @@ impl Session {
         Ok(selection)
     }
 
-    /// Refuses everybody but the owner's user and root.
-    ///
-    /// # Errors
-    /// `NotAuthorized`.
-    pub fn check_owner(&self, caller: &Caller) -> Result<()> {
-        if caller.uid == 0 || caller.uid == self.owner.uid {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::NotAuthorized,
-            format!(
-                "The session belongs to {} (uid {}); only they and root may use it.",
-                self.client_name, self.owner.uid
-            ),
-        ))
-    }
-
     /// The owner as one who asks for locks; a detached session is asked for by `connection`.
     pub fn asker<'a>(&'a self, connection: &'a str) -> Asker<'a> {
         Asker { uid: self.owner.uid, connection: self.owner.connection.as_deref().unwrap_or(connection) }
@@ -345,17 +327,5 @@ mod tests {
     fn an_unknown_format_is_refused_with_those_that_exist() {
         let error = Format::from_name("redbook").unwrap_err();
         assert_eq!(error.message, "There is no format “redbook”. There are: joliet.");
-    }
-
-    #[test]
-    fn only_the_owners_user_and_root_may_use_a_session() {
-        let session = session();
-        let allowed = |uid| {
-            let sender = ":1.9".to_owned();
-            let caller = Caller { sender, uid, gid: uid, groups: vec![], interactive: false };
-            session.check_owner(&caller).map_err(|error| error.kind)
-        };
-        assert_eq!((allowed(1000), allowed(0)), (Ok(()), Ok(())));
-        assert_eq!(allowed(1001), Err(ErrorKind::NotAuthorized));
     }
 }

@@ -31,6 +31,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Setup {
     recorders: Vec<(String, Vec<String>)>,
     options: Vec<String>,
+    system: bool,
 }
 
 /// A running service of one's own.
@@ -50,6 +51,22 @@ impl Bench {
     /// A client on a connection of its own.
     pub async fn client(&self) -> Client {
         Client::new(self.bus.connect().await)
+    }
+
+    /// Calls a method as another user, through `busctl`; the reply as it prints it, or the error's sentence.
+    pub async fn call_as(&self, uid: u32, arguments: &[&str]) -> Result<String, String> {
+        let output = tokio::process::Command::new("busctl")
+            .args(["--timeout=60", "call", "org.discmaster1"])
+            .args(arguments)
+            .env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus.address)
+            .uid(uid)
+            .gid(uid)
+            .current_dir("/")
+            .output()
+            .await
+            .expect("busctl is needed: install the package systemd");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
     /// A directory for the test's own files.
@@ -122,12 +139,16 @@ impl Bench {
     }
 
     fn start_daemon(&mut self) {
+        let (bus, variable) = match self.setup.system {
+            true => ("--bus=system", "DBUS_SYSTEM_BUS_ADDRESS"),
+            false => ("--bus=session", "DBUS_SESSION_BUS_ADDRESS"),
+        };
         let mut daemon = Command::new(env!("CARGO_BIN_EXE_discmasterd"))
-            .args(["--bus=session", "--no-udev"])
+            .args([bus, "--no-udev"])
             .arg(format!("--virtual={}", self.recorders().display()))
             .arg(format!("--stash={}", self.dir().join("stash").display()))
             .args(&self.setup.options)
-            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus.address)
+            .env(variable, &self.bus.address)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -162,9 +183,19 @@ impl Setup {
         self
     }
 
+    /// Serves every user of the bus, as the system's broker does; something must play polkit on it. Needs root.
+    pub fn for_every_user(mut self) -> Self {
+        self.system = true;
+        self
+    }
+
     /// Starts it all. Every recorder is on the bus when this returns, and has been looked at.
     pub async fn start(self) -> Bench {
-        let bus = PrivateBus::start();
+        self.start_on(PrivateBus::start()).await
+    }
+
+    /// The same on a bus that is there already.
+    pub async fn start_on(self, bus: PrivateBus) -> Bench {
         let ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
         let mut bench = Bench { bus, daemon: None, drives: BTreeMap::new(), setup: self };
         std::fs::create_dir(bench.recorders()).expect("a directory for recorders");

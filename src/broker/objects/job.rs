@@ -143,11 +143,7 @@ impl JobObject {
         let state = self.service.state();
         let gone = || Error::new(ErrorKind::NotOpened, "The job has ended and is forgotten.");
         let job = state.jobs.get(self.number).ok_or_else(gone)?;
-        if caller.uid != 0 && caller.uid != job.about.uid {
-            let message =
-                format!("The job belongs to uid {}; only they and root may do this.", job.about.uid);
-            return Err(Error::new(ErrorKind::NotAuthorized, message).into());
-        }
+        self.service.check_owner(caller, job.about.uid)?;
         Ok(act(job)?)
     }
 }
