@@ -6,8 +6,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::{Arc, Weak};
 
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 
 use crate::wire;
 
@@ -37,17 +39,32 @@ pub enum Helper<'a> {
     },
 }
 
-/// What [`Launcher::start`] returns: the broker's end of the helper's channel.
-pub type Started<'a> = Pin<Box<dyn Future<Output = io::Result<OwnedFd>> + Send + 'a>>;
+/// A helper that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// The broker's end of its channel.
+    pub socket: OwnedFd,
+    /// The process.
+    pub process: Process,
+}
+
+/// A helper's process. Dropping this leaves it alone.
+#[derive(Clone, Debug)]
+pub struct Process {
+    kill: Arc<Notify>,
+    alive: Weak<()>,
+}
+
+/// What [`Launcher::start`] returns.
+pub type Starting<'a> = Pin<Box<dyn Future<Output = io::Result<Started>> + Send + 'a>>;
 
 /// Starts helper processes that outlive the broker when they are busy.
 pub trait Launcher: Send + Sync {
-    /// Starts a helper and returns the broker's end of its channel. The helper leaves when that end closes, or when
-    /// it has finished the disc.
+    /// Starts a helper. It leaves when the broker's end of its channel closes, or when it has finished the disc.
     ///
     /// # Errors
     /// When the helper cannot be started.
-    fn start<'a>(&'a self, helper: Helper<'a>) -> Started<'a>;
+    fn start<'a>(&'a self, helper: Helper<'a>) -> Starting<'a>;
 }
 
 /// Starts helpers as children of the broker, for tests, the demo and machines without systemd.
@@ -72,7 +89,7 @@ impl ChildLauncher {
         Self { directories, environment }
     }
 
-    fn spawn(&self, helper: Helper<'_>) -> io::Result<OwnedFd> {
+    fn spawn(&self, helper: Helper<'_>) -> io::Result<Started> {
         let (broker, theirs) = wire::pair::<(), ()>()?;
         let mut command = Command::new(self.program(helper.program())?);
         wire::inherit_nothing(&mut command);
@@ -87,8 +104,10 @@ impl ChildLauncher {
             .process_group(0)
             .kill_on_drop(false)
             .spawn()?;
-        tokio::spawn(reap(child, helper.name()));
-        Ok(broker.into_socket())
+        let (kill, alive) = (Arc::new(Notify::new()), Arc::new(()));
+        let process = Process { kill: Arc::clone(&kill), alive: Arc::downgrade(&alive) };
+        tokio::spawn(reap(child, helper.name(), kill, alive));
+        Ok(Started { socket: broker.into_socket(), process })
     }
 
     fn program(&self, name: &str) -> io::Result<PathBuf> {
@@ -106,7 +125,7 @@ impl ChildLauncher {
 }
 
 impl Launcher for ChildLauncher {
-    fn start<'a>(&'a self, helper: Helper<'a>) -> Started<'a> {
+    fn start<'a>(&'a self, helper: Helper<'a>) -> Starting<'a> {
         Box::pin(std::future::ready(self.spawn(helper)))
     }
 }
@@ -128,8 +147,32 @@ impl Helper<'_> {
     }
 }
 
-async fn reap(mut child: Child, name: String) {
-    match child.wait().await {
+impl Process {
+    /// Kills the process as far as that is possible: one that waits for a dead device stays until that answers.
+    pub fn kill(&self) {
+        self.kill.notify_one();
+    }
+
+    /// Whether the process is still there.
+    pub fn is_alive(&self) -> bool {
+        self.alive.strong_count() > 0
+    }
+}
+
+/// Waits for a child to end, which is `alive` until then.
+async fn reap(mut child: Child, name: String, kill: Arc<Notify>, alive: Arc<()>) {
+    let ended = loop {
+        tokio::select! {
+            ended = child.wait() => break ended,
+            () = kill.notified() => {
+                if let Err(error) = child.start_kill() {
+                    tracing::warn!("the {name} cannot be killed: {error}");
+                }
+            }
+        }
+    };
+    drop(alive);
+    match ended {
         Ok(status) if status.success() => tracing::debug!("the {name} has left"),
         Ok(status) => tracing::warn!("the {name} ended with {status}"),
         Err(error) => tracing::warn!("the {name} cannot be waited for: {error}"),
@@ -164,7 +207,7 @@ mod tests {
         let foreign = std::fs::File::open("/dev/null").unwrap();
         let number = fcntl(&foreign, FcntlArg::F_DUPFD(700)).unwrap();
         let launcher = ChildLauncher::new(Some(directory.path()), false);
-        let channel = launcher.start(Helper::Worker { recorder: "sr0" }).await.unwrap();
+        let channel = launcher.start(Helper::Worker { recorder: "sr0" }).await.unwrap().socket;
         let told = tokio::task::spawn_blocking(move || {
             let mut told = [0; 4096];
             let length = nix::unistd::read(&channel, &mut told).unwrap();
