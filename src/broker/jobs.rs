@@ -37,6 +37,7 @@ pub struct Job {
     ended: Option<Instant>,
     pace: Pace,
     cancel: watch::Sender<bool>,
+    deserted: watch::Sender<bool>,
     done: watch::Sender<Option<Arc<Outcome>>>,
 }
 
@@ -78,6 +79,8 @@ pub struct Handle {
     pub number: u64,
     /// Becomes true when the job is asked to end.
     pub cancel: watch::Receiver<bool>,
+    /// Becomes true when the job's owner has left, and the job goes on without them.
+    pub deserted: watch::Receiver<bool>,
     done: watch::Receiver<Option<Arc<Outcome>>>,
 }
 
@@ -93,6 +96,7 @@ impl Jobs {
         let pushed = mine.into_iter().chain(anybodys).collect();
         self.last += 1;
         let (cancel, cancelled) = watch::channel(false);
+        let (deserted, left) = watch::channel(false);
         let (done, waiting) = watch::channel(None);
         let job = Job {
             about,
@@ -103,10 +107,11 @@ impl Jobs {
             ended: None,
             pace: Pace::default(),
             cancel,
+            deserted,
             done,
         };
         self.jobs.insert(self.last, job);
-        Ok((Handle { number: self.last, cancel: cancelled, done: waiting }, pushed))
+        Ok((Handle { number: self.last, cancel: cancelled, deserted: left, done: waiting }, pushed))
     }
 
     /// The job of this number.
@@ -170,6 +175,11 @@ impl Job {
     /// Asks the job to end. Asking again, or after the end, changes nothing.
     pub fn cancel(&self) {
         self.cancel.send_replace(true);
+    }
+
+    /// Tells the job that its owner has left.
+    pub fn desert(&self) {
+        self.deserted.send_replace(true);
     }
 
     /// Whether a cancel would be honoured now.

@@ -63,7 +63,13 @@ impl Service {
             let Some(session) = state.sessions.get_mut(&number) else { return };
             session.leaving = true;
             match session.activity {
-                Some(Activity::Burning(_) | Activity::Calling(_)) => return,
+                Some(Activity::Burning(job)) => {
+                    if let Some(job) = state.jobs.get(job) {
+                        job.desert();
+                    }
+                    return;
+                }
+                Some(Activity::Calling(_)) => return,
                 Some(Activity::Adding(job)) => {
                     // The addition ends by itself now; it has nothing left to change.
                     session.activity = None;

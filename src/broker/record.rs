@@ -2,7 +2,6 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::authority::Caller;
 use super::events::{BurnEvents, Event};
@@ -24,9 +23,6 @@ use crate::api::{
 use crate::wire::broker_stager::{Answer, Ask};
 use crate::wire::broker_worker::{Expected, RecordOrder, ToWorker};
 use crate::wire::ring;
-
-/// How long a stager has for its account of a burn that the worker has given up because of it.
-const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// A burn, from the moment that it is accepted.
 struct Burn {
@@ -167,14 +163,14 @@ impl Burn {
         let start = self.selection.medium.next_writable.unwrap_or(0);
         let stager = self.service.stager(self.session).await?;
         let plan = stager.begin(Ask::Plan { start }, &[]).await?;
-        let blocks = match stager.follow(plan, self.handle.cancel.clone(), |_| {}).await? {
+        let blocks = match stager.follow(plan, &self.handle, |_| {}).await? {
             Answer::Blocks(blocks) => blocks,
             other => return Err(out_of_turn(&other)),
         };
         let (worker, seen) = turn.worker().await?;
         self.check_disc(&seen, blocks)?;
         let (request, sent) = self.order(&worker, &stager, start, blocks).await?;
-        let feed = Feed { stager, request };
+        let mut feed = Feed { stager, request };
         let ended = match sent {
             Ok(()) => self.follow(&worker).await,
             Err(error) => Ended { result: Err(error), inspection: None },
@@ -186,7 +182,13 @@ impl Burn {
             self.service.look(turn.recorder());
         }
         match ended.result {
-            Ok(report) => Ok(report),
+            Ok(report) => {
+                // It has nothing to say but that it has finished, and takes no other request before.
+                if let Err(error) = feed.stager.last_word(&mut feed.request).await {
+                    tracing::warn!("the disc is written, and its stager failed afterwards: {error}");
+                }
+                Ok(report)
+            }
             Err(error) => Err(feed.better_account(error).await),
         }
     }
@@ -261,9 +263,8 @@ impl Feed {
         if !by_content {
             self.stager.cancel(self.request.id).await;
         }
-        let word = tokio::time::timeout(LAST_WORD, self.request.answer()).await;
-        match word {
-            Ok(Err(of_stager)) if by_content => tell_disc(of_stager, &of_worker),
+        match self.stager.last_word(&mut self.request).await {
+            Err(of_stager) if by_content => tell_disc(of_stager, &of_worker),
             _ => of_worker,
         }
     }

@@ -11,7 +11,7 @@ use super::authority::{Authority, Caller, Callers, RecorderDetails};
 use super::config::{Bus, Config};
 use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
-use super::launcher::Launcher;
+use super::launcher::{Launcher, Process};
 use super::locks::{Asker, LockTable, Scope};
 use super::recorder::Recorder;
 use super::select::no_recorder;
@@ -52,6 +52,8 @@ pub struct State {
     pub locks: LockTable,
     /// What is under way.
     pub jobs: Jobs,
+    /// Stagers that may still be there, each with its owner's user id.
+    pub stagers: Vec<(u32, Process)>,
 }
 
 impl Service {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::events::AddEvents;
 use super::face::Object;
 use super::jobs::{About, Handle, Outcome, Yield};
-use super::service::{Service, forgotten};
+use super::service::{Service, State, forgotten};
 use super::session::{Activity, Format, Session};
 use super::stager_link::StagerLink;
 use crate::api::{
@@ -166,6 +166,7 @@ impl Service {
         if let Some(stager) = present {
             return Ok(stager);
         }
+        self.state().check_stagers(owner.uid, self.config().limits.stagers_per_user)?;
         let config = self.config();
         let begin = Begin {
             uid: owner.uid,
@@ -176,6 +177,7 @@ impl Service {
             max_entries: config.limits.entries,
         };
         let stager = Arc::new(StagerLink::open(self.launcher(), session, begin).await?);
+        self.state().stagers.push((owner.uid, stager.process().clone()));
         if properties != JolietProperties::default() {
             stager.ask(Ask::SetProperties(properties), &[]).await?;
         }
@@ -200,6 +202,22 @@ impl Service {
             self.state().session_mut(session)?.stager = None;
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// Refuses another stager to a user whose stagers do not end: those that a dead file system holds up cannot be
+    /// killed.
+    fn check_stagers(&mut self, uid: u32, most: usize) -> Result<()> {
+        self.stagers.retain(|(_, process)| process.is_alive());
+        if self.stagers.iter().filter(|(owner, _)| *owner == uid).count() < most {
+            return Ok(());
+        }
+        let message = format!(
+            "{most} processes that read your files have not ended. Close other sessions, or see to the file system that \
+             holds them up."
+        );
+        Err(Error::new(ErrorKind::LimitsExceeded, message))
     }
 }
 
@@ -243,7 +261,7 @@ impl Addition {
                 service.tell(session, event);
             }
         };
-        let summary = match stager.follow(request, handle.cancel.clone(), report).await? {
+        let summary = match stager.follow(request, &handle, report).await? {
             Answer::Added(summary) => summary,
             other => return Err(out_of_turn(&other)),
         };
