@@ -72,11 +72,12 @@ pub fn synchronize_cache(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, R
 
 /// What a flush makes of the layout.
 fn flushed(drive: &mut Drive) -> Result<Effect, Refusal> {
-    let mut after = drive.visible_layout()?.clone();
-    if !after.is_writing() {
+    let before = drive.visible_layout()?;
+    let mut after = before.clone();
+    let missing = after.flush();
+    if after == *before {
         return Ok(Effect::None);
     }
-    let missing = after.flush();
     if missing > 0 {
         let min = after.rules().min_track;
         drive.ledger.note(format!("a track of {} blocks where {min} are the least", min - missing));

@@ -164,3 +164,14 @@ fn a_file_that_cannot_be_a_disc_is_noticed() {
         assert!(!disc.is_sound(), "{disc:?}");
     }
 }
+
+#[test]
+fn a_reservation_that_is_used_up_is_complete_and_one_that_is_not_waits() {
+    for (blocks, closes) in [(96, Ok(())), (95, Ok(())), (80, Err(Refusal::EmptyReservation))] {
+        let mut disc = dvd(4096);
+        disc.reserve(90).unwrap();
+        disc.write(0, blocks).unwrap();
+        disc.flush();
+        assert_eq!(disc.close_session(true), closes, "{blocks}");
+    }
+}
