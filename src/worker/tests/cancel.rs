@@ -131,7 +131,7 @@ fn a_cancel_heard_while_the_drive_is_asked_where_it_stands_is_a_cancel() {
 #[test]
 fn a_track_that_takes_no_padding_is_closed_all_the_same() {
     let refused = Fault::Sense(Sense::new(5, 0x21, 2));
-    let rule = Rule { skip: 3, times: 1, ..Rule::at(Opcode::WRITE_10, refused) };
+    let rule = Rule { block: Some(299), ..Rule::at(Opcode::WRITE_10, refused) };
     let mut drive = Mock::new(Profile::CD_R).with(rule);
     let mut bench = Bench::cancelling(Phase::Writing, 96);
     let error = burn(&mut drive, &mut bench, image(4000), Ending::Finish, RecordOptions::default()).unwrap_err();
