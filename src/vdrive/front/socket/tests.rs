@@ -108,6 +108,17 @@ fn the_tray_is_free_when_its_host_has_gone_and_a_disc_that_is_none_leaves_the_ot
 }
 
 #[test]
+fn an_answer_that_comes_too_late_is_nobodys() {
+    let recorder = Recorder::start("cd-r", "inquiry hang(300ms)");
+    let mut host = VirtualSocket::connect(&recorder.path()).unwrap();
+    let short = Duration::from_millis(100);
+    assert!(matches!(ask(&mut host, &Inquiry::new(36), short), Err(TransportError::Timeout { .. })));
+    // The late answer arrives while this one is waited for.
+    let inquiry = ask(&mut host, &Inquiry::new(8), LIMIT).unwrap().unwrap();
+    assert_eq!(inquiry.len(), 8);
+}
+
+#[test]
 fn listeners_hear_of_discs_and_of_the_end() {
     let mut recorder = Recorder::start("cd-r", "");
     let mut host = recorder.host();
