@@ -12,8 +12,8 @@ use super::speed::Pace;
 use super::state::{Effect, News, Operation, OperationKind, Tray};
 use crate::mmc::event::MediaCode;
 use crate::mmc::page::{MultiSession, WriteParameters, WriteType};
-use crate::mmc::transport::vdrive_protocol::{Event, Identity};
 use crate::mmc::speed::{Family, Speed};
+use crate::mmc::transport::vdrive_protocol::{Event, Identity};
 use crate::mmc::{Profile, Sense};
 
 /// What a drive is made with.

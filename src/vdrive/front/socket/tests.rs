@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::mmc::cdb::{Inquiry, PreventAllow, Read10, StartStopUnit, SynchronizeCache, TestUnitReady, Write10};
+use crate::mmc::cdb::{
+    Inquiry, PreventAllow, Read10, StartStopUnit, SynchronizeCache, TestUnitReady, Write10,
+};
 use crate::mmc::inquiry::InquiryData;
 use crate::mmc::transport::vdrive_protocol::ControlRequest;
 use crate::mmc::transport::{
