@@ -41,8 +41,8 @@ pub enum Refusal {
     NoAddress(MediaKind),
     /// A blank disc that begins elsewhere than at its first block.
     #[error(
-        "The drive calls the {} blank, but wants its first block at address {1}: the disc or the drive is damaged. \
-         Insert another disc.", .0.name()
+        "The drive calls the {} blank, but wants its first block at address {}: the disc or the drive is damaged. \
+         Insert another disc.", .0.name(), .1
     )]
     OddStart(MediaKind, u32),
     /// A test write on a medium, or in a drive, that has none.

@@ -220,8 +220,10 @@ impl<'a> Drive<'a> {
         let Some(sense) = sense.filter(|sense| !matches!(sense.key, 0 | 2)) else {
             return Ok(sense.and_then(|sense| sense.fraction()));
         };
-        let recording =
-            matches!(during, During::Write | During::Flush | During::Close | During::Blanking | During::Format);
+        let recording = matches!(
+            during,
+            During::Write | During::Flush | During::Close | During::Blanking | During::Format
+        );
         match judge(sense, during) {
             (
                 Verdict::Proceed

@@ -59,7 +59,9 @@ pub(super) fn facts(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
 /// contents was never written or is spoilt, is known by its profile alone.
 pub(super) fn facts_for_erasing(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
     let trouble = match facts(drive) {
-        Err(trouble @ (Trouble::Refused { .. } | Trouble::Malformed(_) | Trouble::NeverReady { .. })) => trouble,
+        Err(trouble @ (Trouble::Refused { .. } | Trouble::Malformed(_) | Trouble::NeverReady { .. })) => {
+            trouble
+        }
         known => return known,
     };
     let configuration = configuration(drive)?;

@@ -96,7 +96,9 @@ pub(super) fn prefill(drive: &mut Drive<'_>, ring: &Consumer) -> Result<(), Stop
 /// Nobody is left who could cancel, and the source has brought nothing for long: waiting on would never end.
 fn forsaken(drive: &Drive<'_>, since: Duration) -> Result<(), Stop> {
     if drive.host.wake().is_none() && drive.host.now().saturating_sub(since) >= FORSAKEN {
-        return Err(Stop::Source("nothing came for ten minutes, and nobody is left to ask for it".to_owned()));
+        return Err(Stop::Source(
+            "nothing came for ten minutes, and nobody is left to ask for it".to_owned(),
+        ));
     }
     Ok(())
 }

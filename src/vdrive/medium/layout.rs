@@ -263,8 +263,10 @@ impl Layout {
         let mut cut = false;
         for track in self.last_session_mut().tracks.iter_mut().filter(|track| track.state == TrackState::Open)
         {
-            let found = recorded.saturating_sub(track.start).next_multiple_of(rules.alignment);
-            track.written = track.written.max(found).min(limit.saturating_sub(track.start));
+            let room = limit.saturating_sub(track.start);
+            // The length of a file is anybody's to choose.
+            let found = recorded.saturating_sub(track.start).checked_next_multiple_of(rules.alignment);
+            track.written = track.written.max(found.unwrap_or(room)).min(room);
             track.size = track.written;
             cut = true;
         }

@@ -119,7 +119,8 @@ fn a_cancel_while_the_buffer_is_full_asks_nothing_in_the_middle_of_a_track() {
 #[test]
 fn a_cancel_heard_while_the_drive_is_asked_where_it_stands_is_a_cancel() {
     // The link fails under a write; the question that follows is put off until somebody cancels.
-    let lost = Rule { block: Some(1500), ..Rule::at(Opcode::WRITE_10, Fault::Taken(32, Sense::new(4, 0x08, 1))) };
+    let lost =
+        Rule { block: Some(1500), ..Rule::at(Opcode::WRITE_10, Fault::Taken(32, Sense::new(4, 0x08, 1))) };
     let busy = Fault::Sense(Sense::new(2, 0x04, 0x01));
     let mut drive = Mock::new(Profile::CD_R).with(lost);
     drive.busy_after_loss = Some(Rule { times: 3, ..Rule::at(Opcode::READ_TRACK_INFORMATION, busy) });
@@ -131,10 +132,11 @@ fn a_cancel_heard_while_the_drive_is_asked_where_it_stands_is_a_cancel() {
 #[test]
 fn a_track_that_takes_no_padding_is_closed_all_the_same() {
     let refused = Fault::Sense(Sense::new(5, 0x21, 2));
-    let rule = Rule { skip: 3, times: 1, ..Rule::at(Opcode::WRITE_10, refused) };
+    let rule = Rule { block: Some(299), ..Rule::at(Opcode::WRITE_10, refused) };
     let mut drive = Mock::new(Profile::CD_R).with(rule);
     let mut bench = Bench::cancelling(Phase::Writing, 96);
-    let error = burn(&mut drive, &mut bench, image(4000), Ending::Finish, RecordOptions::default()).unwrap_err();
+    let error =
+        burn(&mut drive, &mut bench, image(4000), Ending::Finish, RecordOptions::default()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::UserAbort, "{error}");
     assert!(drive.count(Opcode::SYNCHRONIZE_CACHE) == 1 && drive.closed_by == [2], "{error}");
 }

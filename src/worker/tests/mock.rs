@@ -281,7 +281,10 @@ impl Mock {
         match asked.page & 0x3f {
             0x2a => Ok(reply(data, &page::answer(&capabilities.emit()))),
             0x05 => {
-                let own = WriteParameters { write_type: WriteType::Packet, ..WriteParameters::cd_track_at_once(MultiSession::Last, false) };
+                let own = WriteParameters {
+                    write_type: WriteType::Packet,
+                    ..WriteParameters::cd_track_at_once(MultiSession::Last, false)
+                };
                 let own = self.parameters.unwrap_or(own);
                 Ok(reply(data, &page::answer(&own.emit())))
             }

@@ -168,7 +168,8 @@ fn another_count_of_free_blocks_is_the_same_disc_as_long_as_the_image_fits() {
         drive.room = free;
         let (ring, feeder) = super::bench::feed(image(300), Ending::Finish);
         let mut bench = Bench::default();
-        let result = crate::worker::record(&mut crate::worker::Drive::new(&mut drive, &mut bench), &order, ring);
+        let result =
+            crate::worker::record(&mut crate::worker::Drive::new(&mut drive, &mut bench), &order, ring);
         feeder.join().unwrap();
         match result {
             Ok(_) => assert!(fits, "{free}"),

@@ -142,6 +142,9 @@ fn after_a_power_cut_a_cd_track_is_damaged_and_a_dvd_goes_on() {
     disc.write(0, 32).unwrap();
     disc.recover(49);
     assert_eq!(next(&disc), Some(64));
+    // A file longer than any disc is a full disc.
+    disc.recover(u32::MAX);
+    assert_eq!(disc.tracks().next().map(|(_, track)| track.written), Some(5008));
 }
 
 #[test]
