@@ -154,7 +154,7 @@ impl Job {
         self.progress = progress;
         let told = self.pace.admits(now, &progress);
         if told {
-            self.expected_end = remaining(&progress).map(|left| SystemTime::now() + left);
+            self.expected_end = remaining(&progress).and_then(|left| SystemTime::now().checked_add(left));
         }
         told
     }
@@ -377,6 +377,15 @@ mod tests {
         assert!(forgotten.is_empty());
         assert_eq!(jobs.forget_ended(next.unwrap(), retention), (vec![handle.number], None));
         assert_eq!(*handle.finished().await, failure("it changed"));
+    }
+
+    #[test]
+    fn no_figure_of_a_helper_puts_the_end_beyond_all_time() {
+        let mut jobs = Jobs::default();
+        let number = jobs.enter(about(1), &Limits::default()).unwrap().0.number;
+        let job = jobs.get_mut(number).unwrap();
+        job.report(Instant::now(), Progress { total: u64::MAX, rate: 1, ..Progress::begin(Phase::Staging) });
+        assert_eq!(job.expected_end, None);
     }
 
     #[test]
