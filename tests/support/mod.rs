@@ -85,12 +85,17 @@ impl Bench {
         self.dir().join(format!("{id}.iso"))
     }
 
+    /// A virtual recorder's socket.
+    pub fn socket(&self, id: &str) -> PathBuf {
+        self.recorders().join(format!("{id}.sock"))
+    }
+
     /// Starts a recorder of the setup (again).
     pub fn plug(&mut self, id: &str) {
         let (_, arguments) =
             self.setup.recorders.iter().find(|(name, _)| name == id).expect("a recorder of the setup");
         let drive = Command::new(env!("CARGO_BIN_EXE_discmaster-vdrive"))
-            .arg(format!("--listen={}", self.recorders().join(format!("{id}.sock")).display()))
+            .arg(format!("--listen={}", self.socket(id).display()))
             .arg(format!("--media={}", self.dir().join(format!("{id}.disc")).display()))
             .args(arguments)
             .stdin(Stdio::null())
@@ -111,7 +116,7 @@ impl Bench {
     pub fn control(&self, id: &str, arguments: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_discmaster-vdrive"))
             .arg("control")
-            .arg(self.recorders().join(format!("{id}.sock")))
+            .arg(self.socket(id))
             .args(arguments)
             .output()
             .expect("the virtual recorder's control starts");

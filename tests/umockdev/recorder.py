@@ -2,11 +2,13 @@
 
 import socket
 import sys
+import time
 
 HEADER = 64
 MAX_DATA = 128 * 1024
 VERSION = 1
 ROLE_HOST, ROLE_EVENTS = 0, 1
+READY, BUSY_WITH_ANOTHER = b"\0", b"\1"
 CHECK_CONDITION, BUSY = 0x02, 0x08
 
 
@@ -79,14 +81,23 @@ class Recorder:
     """The one host of a recorder."""
 
     def __init__(self, path):
-        self.socket = connect(path, ROLE_HOST)
-        welcome = self.socket.recv(MAX_DATA)
-        if not welcome or welcome[0] != 0:
-            sys.exit(f"the recorder does not let us in: {welcome!r}")
+        welcome = self.enter(path)
         identity = Reader(welcome[1:])
         self.vendor, self.product = identity.text(), identity.text()
         self.revision, self.serial = identity.text(), identity.text()
         self.tag = 0
+
+    def enter(self, path):
+        """Connects, with some patience for another host to leave."""
+        for _ in range(500):
+            self.socket = connect(path, ROLE_HOST)
+            welcome = self.socket.recv(MAX_DATA)
+            if welcome[:1] == READY:
+                return welcome
+            if welcome[:1] != BUSY_WITH_ANOTHER:
+                break
+            time.sleep(0.02)
+        sys.exit(f"the recorder does not let us in: {welcome!r}")
 
     def execute(self, cdb, to_drive, from_drive):
         """Status, sense, bytes for the host, bytes that travelled."""
