@@ -10,6 +10,7 @@ use crate::mmc::sense::Sense;
 use crate::mmc::transport::Data;
 use crate::wire::ring::{CHUNK, Consumer, RingError, Take};
 
+use super::chunk::{Buffer, CHUNK_BLOCKS, Taken, Try, took_nothing};
 use super::drive::{Drive, Patience, QUICK};
 use super::error::Trouble;
 use super::gauge::Gauge;
@@ -482,49 +483,6 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 }
 
-/// A drive that is not ready has taken nothing of a WRITE, nor has one that refuses it or has news to tell first.
-const fn took_nothing(sense: Sense) -> bool {
-    !sense.deferred && matches!(sense.key, 2 | 5 | 6)
-}
-
-/// What became of a WRITE.
-enum Taken {
-    Whole,
-    /// It ended well, but only so many bytes travelled.
-    Short(usize),
-    Refused(Sense),
-}
-
-/// The state of one chunk's writing.
-struct Try {
-    done: u32,
-    blocks: u32,
-    patience: Patience,
-    asked: u8,
-    flushed: u8,
-    started: bool,
-}
-
-/// A chunk's bytes at the start of a page: the kernel hands such a buffer to the device without a copy of its own.
-struct Buffer {
-    memory: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    fn new() -> Self {
-        let memory = vec![0; CHUNK + PAGE];
-        let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
-        Self { memory, start }
-    }
-
-    fn all(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + CHUNK]
-    }
-}
-
-const PAGE: usize = 4096;
-const CHUNK_BLOCKS: u32 = (CHUNK / BLOCK) as u32;
 const RING_WAIT: Duration = Duration::from_millis(100);
 const FORSAKEN: Duration = Duration::from_secs(600);
 const LAST_WORD: Duration = Duration::from_secs(10);
