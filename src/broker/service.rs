@@ -13,7 +13,7 @@ use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
 use super::launcher::{Launcher, Process};
 use super::locks::{Asker, LockTable, Scope};
-use super::recorder::Recorder;
+use super::recorder::{Plug, Recorder};
 use super::select::no_recorder;
 use super::session::{Activity, Session};
 use crate::api::{self, Error, ErrorKind, Progress};
@@ -131,6 +131,21 @@ impl Service {
         details: &RecorderDetails,
     ) -> api::Result<()> {
         self.door()?.authority.authorize(caller, action, details).await
+    }
+
+    /// Lets the caller do an action to a recorder that is plugged in, and still is when the answer comes.
+    ///
+    /// # Errors
+    /// The authority's refusal; `DeviceNotPresent` when it was unplugged meanwhile, even if it is back.
+    pub async fn authorize_recorder(&self, caller: &Caller, action: &str, id: &str) -> api::Result<Plug> {
+        let (details, plug) = {
+            let state = self.state();
+            let recorder = state.recorder(id)?;
+            (recorder.details(id), recorder.plug.clone())
+        };
+        self.authorize(caller, action, &details).await?;
+        self.state().plugged_mut(id, &plug)?;
+        Ok(plug)
     }
 
     /// The caller of a method of a session, who must be its owner's user or root.
@@ -255,6 +270,18 @@ impl State {
     pub fn recorder_mut(&mut self, id: &str) -> api::Result<&mut Recorder> {
         self.recorders.get_mut(id).ok_or_else(|| no_recorder(id))
     }
+
+    /// The recorder of this id, if it has not been unplugged since.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`.
+    pub fn plugged_mut(&mut self, id: &str, plug: &Plug) -> api::Result<&mut Recorder> {
+        let present = self.recorders.get_mut(id).filter(|recorder| recorder.plug == *plug);
+        present.ok_or_else(|| {
+            let message = format!("Recorder {id} was unplugged meanwhile. Nothing was done: call again.");
+            Error::new(ErrorKind::DeviceNotPresent, message)
+        })
+    }
 }
 
 impl State {
@@ -312,6 +339,28 @@ pub fn forgotten() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::recorders::RecorderSeed;
+
+    fn recorder() -> Recorder {
+        Recorder::new(RecorderSeed {
+            id: "vd0".into(),
+            device: api::Device::Virtual("/run/vd0.sock".into()),
+            identity: api::Identity::default(),
+            profiles: vec![],
+            seat: "seat0".into(),
+            node: "/run/vd0.sock".into(),
+        })
+    }
+
+    #[test]
+    fn a_recorder_that_was_plugged_in_again_is_not_the_one_that_was_asked_about() {
+        let mut state = State::default();
+        state.recorders.insert("vd0".into(), recorder());
+        let asked = state.recorders["vd0"].plug.clone();
+        assert!(state.plugged_mut("vd0", &asked).is_ok());
+        state.recorders.insert("vd0".into(), recorder());
+        assert_eq!(state.plugged_mut("vd0", &asked).unwrap_err().kind, ErrorKind::DeviceNotPresent);
+    }
 
     #[test]
     fn only_the_owner_and_the_systems_root_may_use_what_is_the_owners() {
