@@ -52,6 +52,10 @@ pub struct State {
     pub locks: LockTable,
     /// What is under way.
     pub jobs: Jobs,
+    /// Questions that wait for the authority's answer.
+    pub questions: Vec<Asked>,
+    /// The number of the question asked last.
+    pub last_question: u64,
     /// Stagers that may still be there, each with its owner's user id.
     pub stagers: Vec<(u32, Process)>,
 }
@@ -123,14 +127,33 @@ impl Service {
     /// be checked again: the answer may take minutes.
     ///
     /// # Errors
-    /// The authority's refusal.
+    /// The authority's refusal; `LimitsExceeded` when too many questions of the caller's wait for an answer.
     pub async fn authorize(
         &self,
         caller: &Caller,
         action: &str,
         details: &RecorderDetails,
     ) -> api::Result<()> {
+        let _question = self.question(caller)?;
         self.door()?.authority.authorize(caller, action, details).await
+    }
+
+    /// A place among the questions that wait for an answer. A dialog may stand for minutes, and nobody is to pile up
+    /// dialogs.
+    fn question(&self, caller: &Caller) -> api::Result<Question> {
+        let limits = self.config().limits;
+        let mut state = self.state();
+        let asked = |of: &dyn Fn(&Asked) -> bool| state.questions.iter().filter(|one| of(one)).count();
+        if asked(&|one| one.connection == caller.sender) >= limits.questions_per_connection
+            || asked(&|one| one.uid == caller.uid) >= limits.questions_per_user
+        {
+            let message = "Your earlier calls still wait for an authorisation. Answer their dialogs first.";
+            return Err(Error::new(ErrorKind::LimitsExceeded, message));
+        }
+        state.last_question += 1;
+        let number = state.last_question;
+        state.questions.push(Asked { number, connection: caller.sender.clone(), uid: caller.uid });
+        Ok(Question { service: self.clone(), number })
     }
 
     /// Lets the caller do an action to a recorder that is plugged in, and still is when the answer comes.
@@ -295,6 +318,26 @@ impl State {
     }
 }
 
+/// A question that waits for the authority's answer.
+#[derive(Debug)]
+pub struct Asked {
+    number: u64,
+    connection: String,
+    uid: u32,
+}
+
+/// A question's place, until this is dropped.
+struct Question {
+    service: Service,
+    number: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.service.state().questions.retain(|one| one.number != self.number);
+    }
+}
+
 /// A session occupied by a call that is over when this is dropped.
 pub struct Occupied {
     service: Service,
@@ -339,6 +382,7 @@ pub fn forgotten() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::launcher::ChildLauncher;
     use crate::broker::recorders::RecorderSeed;
 
     fn recorder() -> Recorder {
@@ -360,6 +404,39 @@ mod tests {
         assert!(state.plugged_mut("vd0", &asked).is_ok());
         state.recorders.insert("vd0".into(), recorder());
         assert_eq!(state.plugged_mut("vd0", &asked).unwrap_err().kind, ErrorKind::DeviceNotPresent);
+    }
+
+    #[test]
+    fn nobody_piles_up_questions_to_the_authority() {
+        let config = Config {
+            bus: Bus::Session,
+            virtual_dir: "/nonexistent".into(),
+            udev: false,
+            helpers: None,
+            stash: "/nonexistent".into(),
+            quota: 0,
+            idle_time: std::time::Duration::ZERO,
+            job_retention: std::time::Duration::ZERO,
+            ring: 0,
+            limits: Default::default(),
+        };
+        let service = Service::new(config, Box::new(ChildLauncher::new(None, true)));
+        let caller = |sender: &str, uid| Caller {
+            sender: sender.into(),
+            uid,
+            gid: uid,
+            groups: vec![],
+            interactive: true,
+        };
+        let mut open = vec![service.question(&caller(":1.1", 7)).unwrap()];
+        open.push(service.question(&caller(":1.1", 7)).unwrap());
+        let refused = |one: &Caller| service.question(one).err().map(|error| error.kind);
+        assert_eq!(refused(&caller(":1.1", 7)), Some(ErrorKind::LimitsExceeded));
+        open.extend((2..8).map(|n| service.question(&caller(&format!(":1.{n}"), 7)).unwrap()));
+        assert_eq!(refused(&caller(":1.9", 7)), Some(ErrorKind::LimitsExceeded));
+        assert_eq!(refused(&caller(":1.9", 8)), None);
+        open.pop();
+        assert_eq!(refused(&caller(":1.9", 7)), None);
     }
 
     #[test]
