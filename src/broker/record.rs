@@ -11,7 +11,7 @@ use super::jobs::{About, Handle, Outcome, Yield};
 use super::lifecycle::recorder_id;
 use super::recorder;
 use super::select;
-use super::service::{Service, asker};
+use super::service::{Service, asker, forgotten};
 use super::session::{Activity, Selection};
 use super::stager_link::{Request, StagerLink};
 use super::staging::out_of_turn;
@@ -53,21 +53,26 @@ impl Service {
             Ok(session.scope.clone())
         })?;
         let id = recorder_id(path)?;
-        let details = self.state().recorder(&id)?.details(&id);
+        self.state().recorder(&id)?;
         if !scope.covers(&id) {
             let message = format!("The session does not hold recorder {id}. Open one that does.");
             return Err(Error::new(ErrorKind::DeviceNotAccessible, message));
         }
-        // A lock on every recorder covers those plugged in since; they are asked for when they are chosen.
-        self.authorize(caller, names::ACTION_OPEN, &details).await?;
+        // A lock on every recorder was asked for as that; each is asked for by name when it is chosen.
+        let plug = self.authorize_recorder(caller, names::ACTION_OPEN, &id).await?;
         let seen = self.inspect(&id).await?;
         select::check(&id, seen.medium.as_ref(), multisession)?;
         let Some(medium) = seen.medium else { return Err(select::no_medium(&id)) };
         let mut guard = self.state();
         let state = &mut *guard;
-        let session = state.session_mut(session)?;
-        session.selection = Some(Selection { recorder: id.clone(), medium, lost: false });
-        state.recorder_mut(&id)?.settings.write_speed = None;
+        let session = state.sessions.get_mut(&session).ok_or_else(forgotten)?;
+        let recorder = state
+            .recorders
+            .get_mut(&id)
+            .filter(|recorder| recorder.plug == plug)
+            .ok_or_else(|| select::no_recorder(&id))?;
+        recorder.settings.write_speed = None;
+        session.selection = Some(Selection { recorder: id, medium, lost: false });
         Ok(())
     }
 
@@ -282,16 +287,7 @@ fn tell_disc(mut of_stager: Error, of_worker: &Error) -> Error {
 /// Refuses when the disc is not the one that was selected.
 fn check_same(recorder: &str, selected: &Medium, now: Option<&Medium>) -> Result<()> {
     let Some(now) = now else { return Err(select::no_medium(recorder)) };
-    let identity = |medium: &Medium| {
-        (
-            medium.profile,
-            medium.status,
-            medium.next_writable,
-            medium.free_blocks,
-            medium.manufacturer_id.clone(),
-        )
-    };
-    if identity(selected) == identity(now) {
+    if select::same_disc(selected, now) {
         return Ok(());
     }
     Err(Error::new(

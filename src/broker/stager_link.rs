@@ -105,7 +105,13 @@ impl StagerLink {
             self.shared.fail_all(&ChannelError::Closed);
         } else if let Err(error) = self.shared.channel.send(&ToStager { id, ask }, fds).await {
             self.shared.pending().remove(&id);
-            return Err(lost(&error));
+            return Err(match error {
+                ChannelError::TooLarge(bytes) => {
+                    let message = format!("A request of {bytes} bytes is too long. Nothing was changed.");
+                    Error::new(ErrorKind::InvalidArgs, message)
+                }
+                error => lost(&error),
+            });
         }
         Ok(Request { id, progress: watched, answer: answered })
     }
