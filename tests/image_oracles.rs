@@ -10,6 +10,7 @@ mod tree;
 use discmaster::image::{
     ContentId, ContentSource, JolietLength, Layout, Meta, Options, Stream, Tree, write_image,
 };
+use oracles::{isoinfo, lines, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,7 +19,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use oracles::{isoinfo, lines, run};
 use tempfile::TempDir;
 use tree::{assert_same, listing, nasty};
 

@@ -18,10 +18,6 @@ impl Burner {
         rows.into_iter().map(|(name, kind, size, _)| (name, kind, size)).collect()
     }
 
-    async fn used(&self) -> u64 {
-        self.client.call(&self.joliet, "Joliet", "GetUsedDataBlocks", &()).await.unwrap()
-    }
-
     async fn add_path(&self, path: &str) -> Result<String, Refusal> {
         let options = options([("wait", true.into())]);
         self.client.path(&self.joliet, "Joliet", "AddPath", &(path, options)).await
