@@ -1,6 +1,10 @@
 # discmaster: demo, test, lint, bench, install.
 PREFIX     ?= /usr/local
 DESTDIR    ?=
+# These look for files of theirs in one place, wherever discmaster itself lies.
+DBUS_DATADIR    ?= /usr/share/dbus-1
+POLKIT_DATADIR  ?= /usr/share/polkit-1
+SYSTEMD_UNITDIR ?= /usr/lib/systemd/system
 CARGO      ?= cargo
 FOLDER     ?= /usr/share/doc
 
@@ -54,27 +58,27 @@ build:
 # `build` is not a prerequisite: `sudo make install` should not compile as root.
 install:
 	@test -x target/release/discmasterd || { echo "Nothing to install: run 'make build' first." >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/discmaster $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -d $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces $(DESTDIR)$(PREFIX)/share/dbus-1/system.d
-	install -d $(DESTDIR)$(PREFIX)/share/dbus-1/system-services $(DESTDIR)$(PREFIX)/share/polkit-1/actions
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/discmaster $(DESTDIR)$(SYSTEMD_UNITDIR)
+	install -d $(DESTDIR)$(DBUS_DATADIR)/interfaces $(DESTDIR)$(DBUS_DATADIR)/system.d
+	install -d $(DESTDIR)$(DBUS_DATADIR)/system-services $(DESTDIR)$(POLKIT_DATADIR)/actions
 	install -d $(DESTDIR)$(PREFIX)/share/doc/discmaster
 	install -m 755 target/release/discmaster target/release/discmaster-vdrive $(DESTDIR)$(PREFIX)/bin
 	install -m 755 target/release/discmasterd target/release/discmaster-worker target/release/discmaster-stager \
 	    $(DESTDIR)$(PREFIX)/libexec/discmaster
-	install -m 644 dbus/*.xml $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces
-	install -m 644 dbus/org.discmaster1.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d
+	install -m 644 dbus/*.xml $(DESTDIR)$(DBUS_DATADIR)/interfaces
+	install -m 644 dbus/org.discmaster1.conf $(DESTDIR)$(DBUS_DATADIR)/system.d
 	sed 's|@libexecdir@|$(PREFIX)/libexec|' dbus/org.discmaster1.service.in \
-	    > $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/org.discmaster1.service
+	    > $(DESTDIR)$(DBUS_DATADIR)/system-services/org.discmaster1.service
 	sed 's|@libexecdir@|$(PREFIX)/libexec|' systemd/discmaster.service.in \
-	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/discmaster.service
-	install -m 644 polkit/*.policy $(DESTDIR)$(PREFIX)/share/polkit-1/actions
+	    > $(DESTDIR)$(SYSTEMD_UNITDIR)/discmaster.service
+	install -m 644 polkit/*.policy $(DESTDIR)$(POLKIT_DATADIR)/actions
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/discmaster
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/discmaster $(DESTDIR)$(PREFIX)/bin/discmaster-vdrive
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/discmaster $(DESTDIR)$(PREFIX)/share/doc/discmaster
-	rm -f $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces/org.discmaster1.*.xml
-	rm -f $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.discmaster1.conf
-	rm -f $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/org.discmaster1.service
-	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/discmaster.service
-	rm -f $(DESTDIR)$(PREFIX)/share/polkit-1/actions/org.discmaster1.policy
+	rm -f $(DESTDIR)$(DBUS_DATADIR)/interfaces/org.discmaster1.*.xml
+	rm -f $(DESTDIR)$(DBUS_DATADIR)/system.d/org.discmaster1.conf
+	rm -f $(DESTDIR)$(DBUS_DATADIR)/system-services/org.discmaster1.service
+	rm -f $(DESTDIR)$(SYSTEMD_UNITDIR)/discmaster.service
+	rm -f $(DESTDIR)$(POLKIT_DATADIR)/actions/org.discmaster1.policy

@@ -2,18 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/oracles.rs"]
+mod oracles;
+#[path = "support/tree.rs"]
+mod tree;
+
 use discmaster::image::{
     ContentId, ContentSource, JolietLength, Layout, Meta, Options, Stream, Tree, write_image,
 };
+use oracles::{isoinfo, lines, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
+use tree::{assert_same, listing, nasty};
 
 /// Contents are the files of a folder, by number.
 #[derive(Default)]
@@ -38,13 +45,6 @@ impl ContentSource for Files {
         self.open = None;
         Ok(())
     }
-}
-
-fn run(package: &str, tool: &str, args: &[&OsStr]) -> Output {
-    let output = Command::new(tool).args(args).env("LC_ALL", "C.UTF-8").output();
-    let output = output.unwrap_or_else(|error| panic!("{tool}: {error}; install the package {package}"));
-    assert!(output.status.success(), "{tool} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
 }
 
 fn meta_of(path: &Path) -> Meta {
@@ -80,106 +80,6 @@ fn tree_of(folder: &Path) -> (Tree, Files) {
     (tree, files)
 }
 
-/// What a folder holds: for every path its kind, permissions, time, and bytes or target.
-type Listing = BTreeMap<Vec<u8>, (u32, i64, Vec<u8>)>;
-
-fn listing(folder: &Path) -> Listing {
-    let mut found = Listing::new();
-    let mut pending = vec![folder.to_owned()];
-    while let Some(path) = pending.pop() {
-        for entry in fs::read_dir(&path).unwrap() {
-            let path = entry.unwrap().path();
-            let meta = fs::symlink_metadata(&path).unwrap();
-            let body = if meta.is_dir() {
-                pending.push(path.clone());
-                Vec::new()
-            } else if meta.is_symlink() {
-                fs::read_link(&path).unwrap().into_os_string().into_vec()
-            } else {
-                fs::read(&path).unwrap()
-            };
-            // Extracting sets no time on symbolic links, and writing into directories changes theirs.
-            let mtime = if meta.is_file() { meta.mtime() } else { 0 };
-            let name = path.strip_prefix(folder).unwrap().as_os_str().as_bytes().to_vec();
-            found.insert(name, (meta.mode(), mtime, body));
-        }
-    }
-    found
-}
-
-fn write(folder: &Path, name: &[u8], content: &[u8]) {
-    fs::write(folder.join(OsStr::from_bytes(name)), content).unwrap();
-}
-
-/// Everything that names can do to an image.
-fn nasty(folder: &Path) {
-    for length in [63, 64, 65, 103, 104, 204, 250, 251, 255] {
-        let same = [&vec![b'L'; length - 4][..], b".txt"].concat();
-        write(folder, &same, format!("same {length}").as_bytes());
-        let mut own = format!("own{length}-").into_bytes();
-        own.resize(length - 5, b'm');
-        write(folder, &[&own, &b".jpeg"[..]].concat(), format!("own {length}").as_bytes());
-    }
-    let texts = ["caf\u{e9}.txt", "cafe\u{301}.txt", "smile \u{1f600}.txt", "日本語.txt", "Ünïcödé ß.ŧxt"];
-    for name in texts {
-        write(folder, name.as_bytes(), name.as_bytes());
-    }
-    let composed = "\u{e9}".repeat(100) + "e\u{323}\u{301}.dat";
-    write(folder, composed.as_bytes(), b"many accents");
-    let bytes: [&[u8]; 16] = [
-        b"README",
-        b"readme",
-        b"ReadMe",
-        b"readme_1",
-        b"*?;:|\"<>\\",
-        b"semi;1",
-        b".lead",
-        b"..two",
-        b"trail.",
-        b"trail",
-        b"trail..",
-        b" sp ace ",
-        b"bad\xff\xfename.txt",
-        b"tab\tnew\nline",
-        b"-dash",
-        b"a.b.c.d",
-    ];
-    for name in bytes {
-        write(folder, name, name);
-    }
-    write(folder, b"empty", b"");
-    write(folder, b"block", &[b'b'; 2048]);
-    write(folder, b"more", &[b'c'; 70_001]);
-    fs::create_dir(folder.join("empty dir")).unwrap();
-    let mut deep = folder.to_owned();
-    for level in 0..12 {
-        deep.push(format!("level {level}"));
-        fs::create_dir(&deep).unwrap();
-        write(&deep, b"file", format!("{level}").as_bytes());
-    }
-    let many = folder.join("many");
-    fs::create_dir(&many).unwrap();
-    for number in 0..400 {
-        write(&many, format!("a file with a longish name, number {number}.dat").as_bytes(), &[number as u8]);
-    }
-    fs::hard_link(folder.join("more"), many.join("hard link")).unwrap();
-    let long = [&[b'p'; 60][..]; 16].join(&b'/');
-    let targets: [(&str, &[u8]); 8] = [
-        ("to file", b"README"),
-        ("absolute", b"/etc/hostname"),
-        ("dots", b"../../x/./y"),
-        ("root", b"/"),
-        ("component", &[b'c'; 255]),
-        ("long", &long),
-        ("bytes", b"bad\xfe/\xff"),
-        ("up", b".."),
-    ];
-    for (name, target) in targets {
-        symlink(OsStr::from_bytes(target), folder.join(name)).unwrap();
-    }
-    symlink(OsStr::from_bytes(&long), folder.join("S".repeat(255))).unwrap();
-}
-
 struct Case {
     scratch: TempDir,
     folder: PathBuf,
@@ -202,20 +102,10 @@ fn wishes() -> Options {
     Options::new("Oracles", 1_700_000_000)
 }
 
-fn assert_same(found: &Listing, wanted: &Listing) {
-    for (path, what) in wanted {
-        assert_eq!(found.get(path), Some(what), "{}", path.escape_ascii());
-    }
-    assert_eq!(found.len(), wanted.len());
-}
-
 #[test]
 fn xorriso_extracts_what_was_put_in() {
     let case = nasty_image(&wishes());
-    let out = case.scratch.path().join("out");
-    let args = ["-osirrox".as_ref(), "on".as_ref(), "-indev".as_ref(), case.image.as_os_str()];
-    run("xorriso", "xorriso", &[&args[..], &["-extract".as_ref(), "/".as_ref(), out.as_os_str()]].concat());
-    assert_same(&listing(&out), &listing(&case.folder));
+    oracles::xorriso_extracts(&case.image, &listing(&case.folder));
 }
 
 #[test]
@@ -232,89 +122,27 @@ fn xorriso_knows_hard_links_by_their_serial_number() {
 #[test]
 fn bsdtar_extracts_what_was_put_in() {
     let case = nasty_image(&wishes());
-    let out = case.scratch.path().join("out");
-    fs::create_dir(&out).unwrap();
-    let args = ["-xpf".as_ref(), case.image.as_os_str(), "-C".as_ref(), out.as_os_str()];
-    run("libarchive-tools", "bsdtar", &args);
-    assert_same(&listing(&out), &listing(&case.folder));
-    let (more, link) =
-        (fs::metadata(out.join("more")).unwrap(), fs::metadata(out.join("many/hard link")).unwrap());
-    assert_eq!((more.ino(), more.nlink()), (link.ino(), 2));
-}
-
-fn isoinfo(image: &Path, flags: &[&str]) -> Vec<u8> {
-    let flags = flags.iter().map(OsStr::new);
-    let args: Vec<&OsStr> = flags.chain(["-i".as_ref(), image.as_os_str()]).collect();
-    run("genisoimage", "isoinfo", &args).stdout
-}
-
-fn lines(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
-    bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+    oracles::bsdtar_extracts(&case.image, &listing(&case.folder));
 }
 
 #[test]
 fn isoinfo_lists_the_names_of_rock_ridge() {
     let case = nasty_image(&wishes());
-    let wanted = listing(&case.folder);
-    let paths: Vec<u8> = wanted.keys().flat_map(|path| [&b"/"[..], path, b"\n"].concat()).collect();
-    // The name with a line break falls into two lines on either side.
-    assert_eq!(lines(&isoinfo(&case.image, &["-R", "-f"])), lines(&paths));
-    let long = String::from_utf8_lossy(&isoinfo(&case.image, &["-R", "-l"])).into_owned();
-    for (path, (mode, _, target)) in &wanted {
-        if mode & 0o170_000 == 0o120_000 && target != b"/" {
-            let shown = format!("{} -> {}", String::from_utf8_lossy(path), String::from_utf8_lossy(target));
-            assert!(long.contains(&shown), "{shown}");
-        }
-    }
+    oracles::isoinfo_lists_rock_ridge(&case.image, &listing(&case.folder));
 }
 
 #[test]
 fn joliet_names_are_legal_unique_and_keep_their_extension() {
     for (length, most) in [(JolietLength::Standard, 64), (JolietLength::Long, 103)] {
         let case = nasty_image(&Options { joliet: Some(length), ..wishes() });
-        let args = ["--options", "!rockridge", "-tf"].map(OsStr::new);
-        let output = run("libarchive-tools", "bsdtar", &[&args[..], &[case.image.as_os_str()]].concat());
-        let output = String::from_utf8(output.stdout).unwrap();
-        let listed: Vec<&str> =
-            output.lines().map(|path| path.trim_end_matches('/')).filter(|path| *path != ".").collect();
-        let wanted = listing(&case.folder);
-        let links = wanted.values().filter(|(mode, ..)| mode & 0o170_000 == 0o120_000).count();
-        assert_eq!(listed.len(), wanted.len() - links);
-        assert_eq!(lines(&isoinfo(&case.image, &["-J", "-f"])).len(), listed.len());
-        let folded: BTreeSet<String> = listed.iter().map(|path| path.to_lowercase()).collect();
-        assert_eq!(folded.len(), listed.len(), "unique without regard to case");
-        for path in &listed {
-            let name = path.rsplit('/').next().unwrap();
-            assert!((1..=most).contains(&name.chars().count()), "{name}");
-            assert!(!name.contains(['*', '?', ';', ':', '\\']) && !name.ends_with(['.', ' ']), "{name}");
-        }
-        let samples = [
-            "caf\u{e9}.txt",
-            "smile _.txt",
-            "日本語.txt",
-            "____|\"<>_",
-            "bad__name.txt",
-            " sp ace_",
-            "Ünïcödé ß.ŧxt",
-        ];
-        for sample in samples {
-            assert!(listed.contains(&sample), "{sample} in {listed:#?}");
-        }
-        for own in [64, 65, 103, 104, 255] {
-            let cut = listed.iter().find(|path| path.starts_with(&format!("own{own}-"))).unwrap();
-            assert_eq!(cut.chars().count(), own.min(most), "{cut}");
-            assert!(cut.ends_with(".jpeg"), "{cut}");
-        }
+        oracles::joliet_names_are_sound(&case.image, &listing(&case.folder), most);
     }
 }
 
 #[test]
 fn isoinfo_finds_the_contents_through_every_tree() {
     let case = nasty_image(&wishes());
-    let wanted = fs::read(case.folder.join("more")).unwrap();
-    assert_eq!(isoinfo(&case.image, &["-R", "-x", "/many/hard link"]), wanted);
-    assert_eq!(isoinfo(&case.image, &["-J", "-x", "/more;1"]), wanted);
-    assert_eq!(isoinfo(&case.image, &["-x", "/MORE.;1"]), wanted);
+    oracles::isoinfo_reads_contents(&case.image, &listing(&case.folder));
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! The way of commands through SG_IO: the worker's own code, a kernel that umockdev plays, and a recorder behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-#[path = "support/plus_r.rs"]
-mod plus_r;
+mod support;
 
+use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use discmaster::api::{self, Device, Phase, RecordOptions, Verify};
+use discmaster::api::{self, Device, DiscStatus, Medium, Phase, RecordOptions, Report, Verify};
 use discmaster::mmc::sense::Sense;
 use discmaster::mmc::transport::vdrive_protocol::{
     CommandEnd, Hello, HostReply, HostRequest, Identity, MAX_DATA, Role, Welcome, receive_framed,
@@ -22,7 +22,8 @@ use discmaster::wire::broker_worker::{Expected, FromWorker, RecordOrder, ToWorke
 use discmaster::wire::ring::{self, CHUNK, Producer, RingEnd};
 use discmaster::wire::{self, Channel};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
-use plus_r::{CAPACITY, PlusR};
+use support::Bench;
+use support::recorder::{PACKAGES, Recorder, bridge};
 
 const ROLE: &str = "DISCMASTER_TEST_HOST";
 const NAME: &str = "commands_data_and_sense_pass_through_sg_io_unchanged";
@@ -87,75 +88,141 @@ fn refusal() -> Sense {
 }
 
 #[test]
-fn the_worker_records_closes_and_verifies_a_disc_through_sg_io() {
-    const BLOCKS: usize = 1003;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("vd0.sock");
-    let recorder = serve(&path, |drive: &mut PlusR, request, data| match drive.execute(&request.cdb, data) {
-        Ok(answer) => (CommandEnd::Good, answer),
-        Err(sense) => (CommandEnd::Check(sense), Vec::new()),
-    });
-    let (broker, worker) = wire::pair::<FromWorker, ToWorker>().unwrap();
-    let mut process = bridge(&path)
-        .arg(env!("CARGO_BIN_EXE_discmaster-worker"))
-        .stdin(Stdio::from(worker.into_socket()))
-        .spawn()
-        .expect(PACKAGES);
-
-    broker.send(&ToWorker::Open(Device::Scsi("/dev/sr0".into())), &[]).unwrap();
-    let Ok((FromWorker::Opened(opened), _)) = broker.receive() else { panic!("no worker: {PACKAGES}") };
-    let medium = opened.unwrap().medium.unwrap();
-    assert_eq!((medium.profile, medium.free_blocks), (0x1b, u64::from(CAPACITY)));
-
-    let (filling, emptying) = ring::create(1 << 20).unwrap();
-    let content = content(BLOCKS * api::BLOCK);
-    let order = RecordOrder {
-        blocks: BLOCKS as u64,
-        start: 0,
-        options: RecordOptions { verify: Verify::Full, ..Default::default() },
-        expected: Expected {
-            profile: medium.profile,
-            next_writable: medium.next_writable.unwrap(),
-            free_blocks: medium.free_blocks,
-        },
-    };
-    let feeder = feed(filling, content.clone());
-    broker.send(&ToWorker::Record(order), &[emptying.memory.as_fd(), emptying.wake.as_fd()]).unwrap();
-    drop(emptying);
-    let report = end(&broker).unwrap();
-    feeder.join().unwrap();
-    drop(broker);
-    assert!(process.wait().unwrap().success());
-
-    assert_eq!(report.blocks, BLOCKS as u64);
-    let verified = report.verify.unwrap();
-    assert_eq!((verified.blocks, verified.full), (BLOCKS as u64, true));
-    let disc = recorder.join().unwrap();
-    assert!(disc.data[..content.len()] == content, "the disc holds something else");
-    assert!(disc.data[content.len()..].iter().all(|byte| *byte == 0), "what follows is padding");
-    assert_eq!(disc.data.len() % (16 * api::BLOCK), 0, "whole ECC blocks");
-    assert_eq!(disc.closed_by, [1, 5], "the track, then the disc");
-    assert!(disc.writes <= BLOCKS / 16, "blocks travel in bundles");
+fn the_worker_erases_records_closes_and_verifies_discs_through_sg_io() {
+    for kind in ["cd-r", "cd-rw", "dvd+r"] {
+        let recorder = Recorder::new(kind);
+        let mut worker = Worker::start(&recorder);
+        let first = worker.open();
+        assert_eq!((first.status, first.sessions), (DiscStatus::Blank, 0), "{kind}");
+        let content = content(1003 * api::BLOCK);
+        let closed = worker.record(&first, &content);
+        assert_eq!((closed.status, closed.sessions), (DiscStatus::Closed, 1), "{kind}");
+        if kind == "cd-rw" {
+            let blank = worker.erase();
+            assert_eq!((blank.status, blank.free_blocks), (DiscStatus::Blank, first.free_blocks));
+            assert!(recorder.recorded().is_empty());
+            worker.record(&blank, &content);
+        }
+        worker.end();
+        let recorded = recorder.recorded();
+        assert!(recorded.starts_with(&content), "{kind}: the disc holds something else");
+        assert!(recorded[content.len()..].iter().all(|byte| *byte == 0), "{kind}: what follows is padding");
+        assert!(recorder.layout().finalized, "{kind}");
+        assert_eq!(recorder.violations(), [""; 0], "{kind}");
+    }
 }
 
-/// Everything until `Done`; the phases of a burn come by in their order.
-fn end(broker: &Channel<FromWorker, ToWorker>) -> api::Result<api::Report> {
-    let mut phases = Vec::new();
-    loop {
-        match broker.receive().unwrap().0 {
-            FromWorker::Progress(progress) => {
-                if phases.last() != Some(&progress.phase) {
-                    phases.push(progress.phase);
+#[tokio::test]
+async fn the_service_finds_a_drive_through_udev_and_burns_through_sg_io() {
+    let bench = Bench::new().kernel_drive("cd-r").start().await;
+    let recorder = bench.sr0.as_ref().unwrap();
+    let client = bench.client().await;
+    let sr0 = "/org/discmaster1/recorders/sr0";
+    let product: String = client.property(sr0, "Recorder", "Product").await.unwrap();
+    let device: String = client.property(sr0, "Recorder", "Device").await.unwrap();
+    assert_eq!((product.as_str(), device.as_str()), ("Virtual Recorder", "/dev/sr0"));
+
+    let folder = bench.dir().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let noise = content(1_000_001);
+    fs::write(folder.join("noise.bin"), &noise).unwrap();
+    let burn = discmaster(&bench, &["burn", "folder", "--recorder=sr0", "--verify=full"]);
+    assert!(burn.status.success(), "{}", String::from_utf8_lossy(&burn.stderr));
+    let read = Command::new("bsdtar").arg("-xOf").arg(recorder.image()).arg("noise.bin").output().unwrap();
+    assert!(read.stdout == noise, "noise.bin reads back otherwise than it was");
+    assert!(client.property::<bool>(sr0, "Medium", "Closed").await.unwrap());
+    assert_eq!(recorder.violations(), [""; 0]);
+
+    // The drive's own news come as uevents.
+    recorder.hands(|drive, now| drive.eject(now).unwrap());
+    client
+        .until("the disc is gone", async || {
+            client.property::<String>(sr0, "Medium", "Kind").await.is_err().then_some(())
+        })
+        .await;
+}
+
+fn discmaster(bench: &Bench, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_discmaster"));
+    command.arg("--bus=session").args(arguments).current_dir(bench.dir());
+    command.env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The worker's program at `/dev/sr0`, and the broker's end of its channel.
+struct Worker {
+    process: Child,
+    broker: Channel<FromWorker, ToWorker>,
+}
+
+impl Worker {
+    fn start(recorder: &Recorder) -> Self {
+        let (broker, theirs) = wire::pair::<FromWorker, ToWorker>().unwrap();
+        let process = recorder
+            .command(env!("CARGO_BIN_EXE_discmaster-worker"))
+            .env("DISCMASTER_LOG", "warn")
+            .stdin(Stdio::from(theirs.into_socket()))
+            .spawn()
+            .expect(PACKAGES);
+        Self { process, broker }
+    }
+
+    fn open(&mut self) -> Medium {
+        self.broker.send(&ToWorker::Open(Device::Scsi("/dev/sr0".into())), &[]).unwrap();
+        let Ok((FromWorker::Opened(opened), _)) = self.broker.receive() else {
+            panic!("no worker: {PACKAGES}")
+        };
+        opened.unwrap().medium.unwrap()
+    }
+
+    /// Records with a full verification; the disc afterwards.
+    fn record(&mut self, medium: &Medium, content: &[u8]) -> Medium {
+        let (filling, emptying) = ring::create(1 << 20).unwrap();
+        let blocks = (content.len() / api::BLOCK) as u64;
+        let order = RecordOrder {
+            blocks,
+            start: 0,
+            options: RecordOptions { verify: Verify::Full, ..Default::default() },
+            expected: Expected {
+                profile: medium.profile,
+                next_writable: medium.next_writable.unwrap(),
+                free_blocks: medium.free_blocks,
+            },
+        };
+        let feeder = feed(filling, content.to_vec());
+        let ring = [emptying.memory.as_fd(), emptying.wake.as_fd()];
+        self.broker.send(&ToWorker::Record(order), &ring).unwrap();
+        drop(emptying);
+        let mut phases = Vec::new();
+        let (report, medium) = self.done(|phase| phases.push(phase));
+        feeder.join().unwrap();
+        phases.dedup();
+        use Phase::{Closing, Flushing, Preparing, Verifying, Writing};
+        assert_eq!(phases, [Preparing, Writing, Flushing, Closing, Verifying]);
+        let verified = report.verify.unwrap();
+        assert_eq!((report.blocks, verified.blocks, verified.full), (blocks, blocks, true));
+        medium
+    }
+
+    fn erase(&mut self) -> Medium {
+        self.broker.send(&ToWorker::Erase { full: false, eject: false }, &[]).unwrap();
+        self.done(|_| {}).1
+    }
+
+    fn done(&mut self, mut shown: impl FnMut(Phase)) -> (Report, Medium) {
+        loop {
+            match self.broker.receive().unwrap().0 {
+                FromWorker::Progress(progress) => shown(progress.phase),
+                FromWorker::Done { result, inspection } => {
+                    return (result.unwrap(), inspection.unwrap().medium.unwrap());
                 }
+                FromWorker::Opened(_) => panic!("it was open"),
             }
-            FromWorker::Done { result, .. } => {
-                let writing = phases.iter().position(|phase| *phase == Phase::Writing);
-                let verifying = phases.iter().position(|phase| *phase == Phase::Verifying);
-                assert!(result.is_err() || (writing.is_some() && writing < verifying), "{phases:?}");
-                return result;
-            }
-            FromWorker::Opened(_) => panic!("it was open"),
         }
+    }
+
+    fn end(mut self) {
+        drop(self.broker);
+        assert!(self.process.wait().unwrap().success());
     }
 }
 
@@ -181,17 +248,6 @@ fn content(length: usize) -> Vec<u8> {
     (0..length as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-const PACKAGES: &str = "the packages umockdev, gir1.2-umockdev-1.0 and python3-gi are needed";
-
-/// A program that follows finds the recorder of this socket at `/dev/sr0`.
-fn bridge(socket: &Path) -> Command {
-    let mut command = Command::new("umockdev-wrapper");
-    command
-        .args(["/usr/bin/python3", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/umockdev/bridge.py")])
-        .arg(socket);
-    command
-}
-
 /// A recorder behind a socket, for one host; its state when the host has left.
 fn serve<S, F>(path: &Path, mut respond: F) -> JoinHandle<S>
 where
@@ -201,15 +257,18 @@ where
     let listener = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).unwrap();
     bind(listener.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
     listen(&listener, Backlog::new(1).unwrap()).unwrap();
+    let listener = UnixListener::from(listener);
     thread::spawn(move || {
-        let host = OwnedFd::from(UnixListener::from(listener).accept().unwrap().0);
+        // Whoever comes after the host waits for a welcome until the end.
+        let host = OwnedFd::from(listener.accept().unwrap().0);
         widen(host.as_fd());
         let hello: Hello = receive_message(host.as_fd()).unwrap().unwrap();
         assert_eq!(hello.role, Role::Host);
         send_message(host.as_fd(), &Welcome::Ready(Identity::default())).unwrap();
         let mut state = S::default();
         let mut data = vec![0; MAX_DATA];
-        while let Some((request, came)) = receive_framed::<HostRequest>(host.as_fd(), &mut data).unwrap() {
+        while let Some(received) = receive_framed::<HostRequest>(host.as_fd(), &mut data).unwrap() {
+            let (request, came) = (received.message, received.data);
             let (end, mut answer) = respond(&mut state, &request, &data[..came]);
             answer.truncate(request.from_drive as usize);
             let travelled = if end == CommandEnd::Good { came.max(answer.len()) } else { 0 };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use discmaster::broker::{self, Bus, Config, Limits};
 use tracing_subscriber::EnvFilter;
@@ -75,10 +76,11 @@ impl Args {
                 BusName::System => Bus::System,
                 BusName::Session => Bus::Session,
             },
-            virtual_dir: self.r#virtual.unwrap_or(places.recorders),
+            // Helpers work in another directory.
+            virtual_dir: absolute(self.r#virtual.unwrap_or(places.recorders))?,
             udev: !self.no_udev,
-            helpers: self.helpers,
-            stash: self.stash.unwrap_or(places.stash),
+            helpers: self.helpers.map(absolute).transpose()?,
+            stash: absolute(self.stash.unwrap_or(places.stash))?,
             quota: self.quota,
             idle_time: Duration::from_secs(self.idle_time),
             job_retention: Duration::from_secs(self.job_retention),
@@ -115,4 +117,8 @@ impl Places {
             stash: cache.unwrap_or_default().join("discmaster/stash"),
         })
     }
+}
+
+fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
+    std::path::absolute(&path).with_context(|| format!("{} is nowhere", path.display()))
 }

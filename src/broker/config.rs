@@ -50,6 +50,12 @@ pub struct Limits {
     pub jobs: usize,
     /// Jobs of one user, running and ended.
     pub jobs_per_user: usize,
+    /// Processes that read one user's files: one a session, and those that a dead file system holds up.
+    pub stagers_per_user: usize,
+    /// Questions to the authority that wait for an answer, for one connection.
+    pub questions_per_connection: usize,
+    /// Those for one user.
+    pub questions_per_user: usize,
     /// Entries of one session's image.
     pub entries: u64,
 }
@@ -62,6 +68,9 @@ impl Default for Limits {
             closed_sessions: 16,
             jobs: 256,
             jobs_per_user: 64,
+            stagers_per_user: 20,
+            questions_per_connection: 2,
+            questions_per_user: 8,
             entries: 4_000_000,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::face::Object;
-use super::recorder::Activity;
+use super::recorder::{Activity, Plug};
 use super::service::Service;
 use super::worker_link::WorkerLink;
 use crate::api::{Device, Error, ErrorKind, Inspection, Result};
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Turn {
     service: Service,
     recorder: String,
+    plug: Plug,
     device: Device,
     activity: Activity,
 }
@@ -28,7 +29,7 @@ impl Service {
     /// # Errors
     /// `DeviceNotPresent`, `Busy`.
     pub fn reserve(&self, recorder: &str, activity: Activity) -> Result<Turn> {
-        let device = {
+        let (plug, device) = {
             let mut state = self.state();
             let entry = state.recorder_mut(recorder)?;
             let doing = match entry.activity {
@@ -43,10 +44,10 @@ impl Service {
                 return Err(Error::new(ErrorKind::Busy, message));
             }
             entry.activity = activity;
-            entry.device.clone()
+            (entry.plug.clone(), entry.device.clone())
         };
         self.face().sync(Object::Recorder(recorder.to_owned()));
-        Ok(Turn { service: self.clone(), recorder: recorder.to_owned(), device, activity })
+        Ok(Turn { service: self.clone(), recorder: recorder.to_owned(), plug, device, activity })
     }
 
     /// Has a worker look at the disc now, and returns what it saw.
@@ -100,7 +101,7 @@ impl Turn {
     /// # Errors
     /// `DeviceNotPresent`, `DeviceStillInUse`, `HelperFailed`, or what the worker says of the drive.
     pub async fn worker(&self) -> Result<(WorkerLink, Inspection)> {
-        let gate = Arc::clone(&self.service.state().recorder(&self.recorder)?.gate);
+        let gate = Arc::clone(&self.service.state().plugged_mut(&self.recorder, &self.plug)?.gate);
         let Ok(gate) = tokio::time::timeout(PATIENCE, gate.lock_owned()).await else {
             let message = format!(
                 "Recorder {} does not answer the process that used it last. Switch it off and on.",
@@ -118,9 +119,7 @@ impl Turn {
 
     /// Takes in what a worker saw; `None` when nothing is known of the disc any more.
     pub fn saw(&self, inspection: Option<Inspection>) {
-        if let Ok(entry) = self.service.state().recorder_mut(&self.recorder)
-            && entry.device == self.device
-        {
+        if let Ok(entry) = self.service.state().plugged_mut(&self.recorder, &self.plug) {
             entry.inspection = inspection;
         }
         self.service.face().sync(Object::Recorder(self.recorder.clone()));
@@ -130,7 +129,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Ok(entry) = self.service.state().recorder_mut(&self.recorder)
+        if let Ok(entry) = self.service.state().plugged_mut(&self.recorder, &self.plug)
             && entry.activity == self.activity
         {
             entry.activity = Activity::None;

@@ -37,6 +37,7 @@ pub struct Job {
     ended: Option<Instant>,
     pace: Pace,
     cancel: watch::Sender<bool>,
+    deserted: watch::Sender<bool>,
     done: watch::Sender<Option<Arc<Outcome>>>,
 }
 
@@ -78,6 +79,8 @@ pub struct Handle {
     pub number: u64,
     /// Becomes true when the job is asked to end.
     pub cancel: watch::Receiver<bool>,
+    /// Becomes true when the job's owner has left, and the job goes on without them.
+    pub deserted: watch::Receiver<bool>,
     done: watch::Receiver<Option<Arc<Outcome>>>,
 }
 
@@ -93,6 +96,7 @@ impl Jobs {
         let pushed = mine.into_iter().chain(anybodys).collect();
         self.last += 1;
         let (cancel, cancelled) = watch::channel(false);
+        let (deserted, left) = watch::channel(false);
         let (done, waiting) = watch::channel(None);
         let job = Job {
             about,
@@ -103,10 +107,11 @@ impl Jobs {
             ended: None,
             pace: Pace::default(),
             cancel,
+            deserted,
             done,
         };
         self.jobs.insert(self.last, job);
-        Ok((Handle { number: self.last, cancel: cancelled, done: waiting }, pushed))
+        Ok((Handle { number: self.last, cancel: cancelled, deserted: left, done: waiting }, pushed))
     }
 
     /// The job of this number.
@@ -149,7 +154,7 @@ impl Job {
         self.progress = progress;
         let told = self.pace.admits(now, &progress);
         if told {
-            self.expected_end = remaining(&progress).map(|left| SystemTime::now() + left);
+            self.expected_end = remaining(&progress).and_then(|left| SystemTime::now().checked_add(left));
         }
         told
     }
@@ -170,6 +175,11 @@ impl Job {
     /// Asks the job to end. Asking again, or after the end, changes nothing.
     pub fn cancel(&self) {
         self.cancel.send_replace(true);
+    }
+
+    /// Tells the job that its owner has left.
+    pub fn desert(&self) {
+        self.deserted.send_replace(true);
     }
 
     /// Whether a cancel would be honoured now.
@@ -367,6 +377,15 @@ mod tests {
         assert!(forgotten.is_empty());
         assert_eq!(jobs.forget_ended(next.unwrap(), retention), (vec![handle.number], None));
         assert_eq!(*handle.finished().await, failure("it changed"));
+    }
+
+    #[test]
+    fn no_figure_of_a_helper_puts_the_end_beyond_all_time() {
+        let mut jobs = Jobs::default();
+        let number = jobs.enter(about(1), &Limits::default()).unwrap().0.number;
+        let job = jobs.get_mut(number).unwrap();
+        job.report(Instant::now(), Progress { total: u64::MAX, rate: 1, ..Progress::begin(Phase::Staging) });
+        assert_eq!(job.expected_end, None);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! How helper processes come to life.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::{Arc, Weak};
 
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 
 use crate::wire;
 
@@ -16,6 +19,10 @@ const WORKER: &str = "discmaster-worker";
 const STAGER: &str = "discmaster-stager";
 /// Where packages put the helpers.
 const INSTALLED: &str = "/usr/libexec/discmaster";
+/// What helpers get of the environment.
+const ENVIRONMENT: [&str; 3] = ["DISCMASTER_LOG", "RUST_LOG", "PATH"];
+/// What they get besides from a broker that serves its own user alone: the means to make up a machine for tests.
+const ENVIRONMENT_OF_ONES_OWN: [&str; 2] = ["LD_PRELOAD", "UMOCKDEV_DIR"];
 
 /// A helper to be started.
 #[derive(Clone, Copy, Debug)]
@@ -32,47 +39,75 @@ pub enum Helper<'a> {
     },
 }
 
-/// What [`Launcher::start`] returns: the broker's end of the helper's channel.
-pub type Started<'a> = Pin<Box<dyn Future<Output = io::Result<OwnedFd>> + Send + 'a>>;
+/// A helper that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// The broker's end of its channel.
+    pub socket: OwnedFd,
+    /// The process.
+    pub process: Process,
+}
+
+/// A helper's process. Dropping this leaves it alone.
+#[derive(Clone, Debug)]
+pub struct Process {
+    kill: Arc<Notify>,
+    alive: Weak<()>,
+}
+
+/// What [`Launcher::start`] returns.
+pub type Starting<'a> = Pin<Box<dyn Future<Output = io::Result<Started>> + Send + 'a>>;
 
 /// Starts helper processes that outlive the broker when they are busy.
 pub trait Launcher: Send + Sync {
-    /// Starts a helper and returns the broker's end of its channel. The helper leaves when that end closes, or when
-    /// it has finished the disc.
+    /// Starts a helper. It leaves when the broker's end of its channel closes, or when it has finished the disc.
     ///
     /// # Errors
     /// When the helper cannot be started.
-    fn start<'a>(&'a self, helper: Helper<'a>) -> Started<'a>;
+    fn start<'a>(&'a self, helper: Helper<'a>) -> Starting<'a>;
 }
 
 /// Starts helpers as children of the broker, for tests, the demo and machines without systemd.
 #[derive(Debug)]
 pub struct ChildLauncher {
     directories: Vec<PathBuf>,
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl ChildLauncher {
-    /// A launcher of the programs in `helpers` or, without that, beside this program or where packages put them.
-    pub fn new(helpers: Option<&Path>) -> Self {
+    /// A launcher of the programs in `helpers`, an absolute path, or, without that, beside this program or where packages
+    /// put them. `own` tells that the broker serves its own user alone.
+    pub fn new(helpers: Option<&Path>, own: bool) -> Self {
         let beside = || std::env::current_exe().ok()?.parent().map(Path::to_path_buf);
         let directories = match helpers {
             Some(directory) => vec![directory.to_path_buf()],
             None => beside().into_iter().chain([PathBuf::from(INSTALLED)]).collect(),
         };
-        Self { directories }
+        let besides: &[&str] = if own { &ENVIRONMENT_OF_ONES_OWN } else { &[] };
+        let names = ENVIRONMENT.iter().chain(besides).copied();
+        let environment = names.filter_map(|name| Some((name, std::env::var_os(name)?))).collect();
+        Self { directories, environment }
     }
 
-    fn spawn(&self, helper: Helper<'_>) -> io::Result<OwnedFd> {
+    fn spawn(&self, helper: Helper<'_>) -> io::Result<Started> {
         let (broker, theirs) = wire::pair::<(), ()>()?;
-        let child = Command::new(self.program(helper.program())?)
+        let mut command = Command::new(self.program(helper.program())?);
+        wire::inherit_nothing(&mut command);
+        let child = command
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            // A helper keeps no file system from being unmounted.
+            .current_dir("/")
             .stdin(Stdio::from(theirs.into_socket()))
             .stdout(Stdio::null())
             // Whatever ends the broker's group, a Ctrl-C for one, does not reach a burn.
             .process_group(0)
             .kill_on_drop(false)
             .spawn()?;
-        tokio::spawn(reap(child, helper.name()));
-        Ok(broker.into_socket())
+        let (kill, alive) = (Arc::new(Notify::new()), Arc::new(()));
+        let process = Process { kill: Arc::clone(&kill), alive: Arc::downgrade(&alive) };
+        tokio::spawn(reap(child, helper.name(), kill, alive));
+        Ok(Started { socket: broker.into_socket(), process })
     }
 
     fn program(&self, name: &str) -> io::Result<PathBuf> {
@@ -90,7 +125,7 @@ impl ChildLauncher {
 }
 
 impl Launcher for ChildLauncher {
-    fn start<'a>(&'a self, helper: Helper<'a>) -> Started<'a> {
+    fn start<'a>(&'a self, helper: Helper<'a>) -> Starting<'a> {
         Box::pin(std::future::ready(self.spawn(helper)))
     }
 }
@@ -112,8 +147,32 @@ impl Helper<'_> {
     }
 }
 
-async fn reap(mut child: Child, name: String) {
-    match child.wait().await {
+impl Process {
+    /// Kills the process as far as that is possible: one that waits for a dead device stays until that answers.
+    pub fn kill(&self) {
+        self.kill.notify_one();
+    }
+
+    /// Whether the process is still there.
+    pub fn is_alive(&self) -> bool {
+        self.alive.strong_count() > 0
+    }
+}
+
+/// Waits for a child to end, which is `alive` until then.
+async fn reap(mut child: Child, name: String, kill: Arc<Notify>, alive: Arc<()>) {
+    let ended = loop {
+        tokio::select! {
+            ended = child.wait() => break ended,
+            () = kill.notified() => {
+                if let Err(error) = child.start_kill() {
+                    tracing::warn!("the {name} cannot be killed: {error}");
+                }
+            }
+        }
+    };
+    drop(alive);
+    match ended {
         Ok(status) if status.success() => tracing::debug!("the {name} has left"),
         Ok(status) => tracing::warn!("the {name} ended with {status}"),
         Err(error) => tracing::warn!("the {name} cannot be waited for: {error}"),
@@ -122,12 +181,47 @@ async fn reap(mut child: Child, name: String) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use nix::fcntl::{FcntlArg, fcntl};
+
     use super::*;
 
     #[tokio::test]
     async fn a_missing_helper_is_named_with_the_places_looked_at() {
-        let launcher = ChildLauncher::new(Some(Path::new("/nonexistent")));
+        let launcher = ChildLauncher::new(Some(Path::new("/nonexistent")), true);
         let error = launcher.start(Helper::Worker { recorder: "sr0" }).await.unwrap_err();
         assert_eq!(error.to_string(), "there is no discmaster-worker in /nonexistent");
+    }
+    /// A worker that tells through its channel what it was started with.
+    const TELLTALE: &str = "#!/bin/sh\nfds=$(ls /proc/$$/fd | tr '\\n' ' ')\nvars=$(env | sed 's/=.*//' | tr '\\n' ' ')\n\
+                            printf '%s|%s|%s' \"$PWD\" \"$fds\" \"$vars\" >&0\n";
+
+    #[tokio::test]
+    async fn a_helper_inherits_no_descriptor_but_its_channel_and_little_of_the_environment() {
+        let directory = tempfile::tempdir().unwrap();
+        let worker = directory.path().join(WORKER);
+        std::fs::write(&worker, TELLTALE).unwrap();
+        std::fs::set_permissions(&worker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Another client's file, as it arrives from the bus: without close-on-exec.
+        let foreign = std::fs::File::open("/dev/null").unwrap();
+        let number = fcntl(&foreign, FcntlArg::F_DUPFD(700)).unwrap();
+        let launcher = ChildLauncher::new(Some(directory.path()), false);
+        let channel = launcher.start(Helper::Worker { recorder: "sr0" }).await.unwrap().socket;
+        let told = tokio::task::spawn_blocking(move || {
+            let mut told = [0; 4096];
+            let length = nix::unistd::read(&channel, &mut told).unwrap();
+            String::from_utf8_lossy(&told[..length]).into_owned()
+        });
+        let told = told.await.unwrap();
+        nix::unistd::close(number).unwrap();
+        let [directory, fds, variables] = told.split('|').collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!(directory, "/");
+        let fds: Vec<u32> = fds.split_whitespace().map(|fd| fd.parse().unwrap()).collect();
+        // The shell's own script is open while it is read.
+        assert!(!fds.contains(&700) && fds.len() <= 5, "{fds:?}");
+        let shells = ["PWD", "OLDPWD", "SHLVL", "_"];
+        let alien = |name: &&str| !ENVIRONMENT.contains(name) && !shells.contains(name);
+        assert_eq!(variables.split_whitespace().find(alien), None);
     }
 }

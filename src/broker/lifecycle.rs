@@ -63,7 +63,13 @@ impl Service {
             let Some(session) = state.sessions.get_mut(&number) else { return };
             session.leaving = true;
             match session.activity {
-                Some(Activity::Burning(_) | Activity::Calling(_)) => return,
+                Some(Activity::Burning(job)) => {
+                    if let Some(job) = state.jobs.get(job) {
+                        job.desert();
+                    }
+                    return;
+                }
+                Some(Activity::Calling(_)) => return,
                 Some(Activity::Adding(job)) => {
                     // The addition ends by itself now; it has nothing left to change.
                     session.activity = None;
@@ -201,20 +207,10 @@ impl Service {
     }
 
     async fn authorize_scope(&self, caller: &Caller, scope: &Scope) -> Result<()> {
-        let asked: Vec<RecorderDetails> = {
-            let state = self.state();
-            match scope {
-                Scope::One(id) => vec![state.recorder(id)?.details(id)],
-                Scope::Whole => state.recorders.iter().map(|(id, one)| one.details(id)).collect(),
-            }
-        };
-        if asked.is_empty() {
-            return self.authorize(caller, names::ACTION_OPEN, &RecorderDetails::every()).await;
+        match scope {
+            Scope::One(id) => self.authorize_recorder(caller, names::ACTION_OPEN, id).await.map(drop),
+            Scope::Whole => self.authorize(caller, names::ACTION_OPEN, &RecorderDetails::every()).await,
         }
-        for details in asked {
-            self.authorize(caller, names::ACTION_OPEN, &details).await?;
-        }
-        Ok(())
     }
 
     /// Whether the caller's connection is still on the bus. Departures are listened to before anything is granted,

@@ -16,6 +16,12 @@ pub type Dict = HashMap<String, OwnedVariant>;
 /// The longest client name, in characters.
 const LONGEST_NAME: usize = 64;
 
+/// The longest path, in bytes: the kernel's limit (PATH_MAX), which holds in images as well.
+const LONGEST_PATH: usize = 4096;
+
+/// The longest volume name, in bytes. Its characters are counted by the stager, which knows the format.
+const LONGEST_VOLUME_NAME: usize = 128;
+
 /// The longest gap between audio tracks that IMAPI allows, in blocks: three seconds.
 const LONGEST_GAP: u32 = 225;
 
@@ -77,7 +83,7 @@ pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
 pub fn add(dict: Dict) -> Result<(AddOptions, bool)> {
     let mut from = Reader::new(dict);
     let options = AddOptions {
-        destination: from.take("destination")?.unwrap_or_default(),
+        destination: from.take("destination")?.map(path).transpose()?.unwrap_or_default(),
         overwrite: from.take("overwrite")?.unwrap_or_default(),
         copy: from.take("copy")?.unwrap_or_default(),
         special_files: from
@@ -112,6 +118,9 @@ pub fn joliet_properties(dict: Dict, present: &JolietProperties) -> Result<Jolie
         volume_name: from.take("VolumeName")?.unwrap_or_else(|| present.volume_name.clone()),
         long_names: from.take("LongNames")?.unwrap_or(present.long_names),
     };
+    if properties.volume_name.len() > LONGEST_VOLUME_NAME {
+        return Err(invalid("“VolumeName” has at most 32 characters."));
+    }
     from.finish().map(|()| properties)
 }
 
@@ -233,6 +242,18 @@ option_types! {
     OwnedObjectPath: "an object path (o)",
 }
 
+/// A path that a client gives, if it is of a length that a path can have.
+///
+/// # Errors
+/// As everywhere here.
+pub fn path(path: String) -> Result<String> {
+    if path.len() > LONGEST_PATH {
+        let length = path.len();
+        return Err(invalid(format!("A path has at most {LONGEST_PATH} bytes, and this one has {length}.")));
+    }
+    Ok(path)
+}
+
 fn client_name(name: String) -> Result<String> {
     let fits = !name.is_empty() && name.chars().count() <= LONGEST_NAME;
     if fits && !name.chars().any(char::is_control) {
@@ -309,6 +330,17 @@ mod tests {
         let present = JolietProperties { volume_name: "BEFORE".into(), long_names: true };
         let changed = joliet_properties(dict([("VolumeName", "AFTER".into())]), &present).unwrap();
         assert_eq!(changed, JolietProperties { volume_name: "AFTER".into(), long_names: true });
+    }
+
+    #[test]
+    fn paths_and_volume_names_have_an_end() {
+        let given = |bytes: usize| dict([("destination", "é".repeat(bytes / 2).into())]);
+        assert_eq!(add(given(4096)).unwrap().0.destination.len(), 4096);
+        assert_eq!(add(given(4098)).unwrap_err().kind, ErrorKind::InvalidArgs);
+        let given = |bytes: usize| dict([("VolumeName", "x".repeat(bytes).into())]);
+        let present = JolietProperties::default();
+        assert_eq!(joliet_properties(given(128), &present).unwrap().volume_name.len(), 128);
+        assert_eq!(joliet_properties(given(129), &present).unwrap_err().kind, ErrorKind::InvalidArgs);
     }
 
     #[test]

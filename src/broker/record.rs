@@ -2,7 +2,6 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::authority::Caller;
 use super::events::{BurnEvents, Event};
@@ -12,7 +11,7 @@ use super::jobs::{About, Handle, Outcome, Yield};
 use super::lifecycle::recorder_id;
 use super::recorder;
 use super::select;
-use super::service::{Service, asker};
+use super::service::{Service, asker, forgotten};
 use super::session::{Activity, Selection};
 use super::stager_link::{Request, StagerLink};
 use super::staging::out_of_turn;
@@ -24,9 +23,6 @@ use crate::api::{
 use crate::wire::broker_stager::{Answer, Ask};
 use crate::wire::broker_worker::{Expected, RecordOrder, ToWorker};
 use crate::wire::ring;
-
-/// How long a stager has for its account of a burn that the worker has given up because of it.
-const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// A burn, from the moment that it is accepted.
 struct Burn {
@@ -57,21 +53,26 @@ impl Service {
             Ok(session.scope.clone())
         })?;
         let id = recorder_id(path)?;
-        let details = self.state().recorder(&id)?.details(&id);
+        self.state().recorder(&id)?;
         if !scope.covers(&id) {
             let message = format!("The session does not hold recorder {id}. Open one that does.");
             return Err(Error::new(ErrorKind::DeviceNotAccessible, message));
         }
-        // A lock on every recorder covers those plugged in since; they are asked for when they are chosen.
-        self.authorize(caller, names::ACTION_OPEN, &details).await?;
+        // A lock on every recorder was asked for as that; each is asked for by name when it is chosen.
+        let plug = self.authorize_recorder(caller, names::ACTION_OPEN, &id).await?;
         let seen = self.inspect(&id).await?;
         select::check(&id, seen.medium.as_ref(), multisession)?;
         let Some(medium) = seen.medium else { return Err(select::no_medium(&id)) };
         let mut guard = self.state();
         let state = &mut *guard;
-        let session = state.session_mut(session)?;
-        session.selection = Some(Selection { recorder: id.clone(), medium, lost: false });
-        state.recorder_mut(&id)?.settings.write_speed = None;
+        let session = state.sessions.get_mut(&session).ok_or_else(forgotten)?;
+        let recorder = state
+            .recorders
+            .get_mut(&id)
+            .filter(|recorder| recorder.plug == plug)
+            .ok_or_else(|| select::no_recorder(&id))?;
+        recorder.settings.write_speed = None;
+        session.selection = Some(Selection { recorder: id, medium, lost: false });
         Ok(())
     }
 
@@ -167,14 +168,14 @@ impl Burn {
         let start = self.selection.medium.next_writable.unwrap_or(0);
         let stager = self.service.stager(self.session).await?;
         let plan = stager.begin(Ask::Plan { start }, &[]).await?;
-        let blocks = match stager.follow(plan, self.handle.cancel.clone(), |_| {}).await? {
+        let blocks = match stager.follow(plan, &self.handle, |_| {}).await? {
             Answer::Blocks(blocks) => blocks,
             other => return Err(out_of_turn(&other)),
         };
         let (worker, seen) = turn.worker().await?;
         self.check_disc(&seen, blocks)?;
         let (request, sent) = self.order(&worker, &stager, start, blocks).await?;
-        let feed = Feed { stager, request };
+        let mut feed = Feed { stager, request };
         let ended = match sent {
             Ok(()) => self.follow(&worker).await,
             Err(error) => Ended { result: Err(error), inspection: None },
@@ -186,7 +187,13 @@ impl Burn {
             self.service.look(turn.recorder());
         }
         match ended.result {
-            Ok(report) => Ok(report),
+            Ok(report) => {
+                // It has nothing to say but that it has finished, and takes no other request before.
+                if let Err(error) = feed.stager.last_word(&mut feed.request).await {
+                    tracing::warn!("the disc is written, and its stager failed afterwards: {error}");
+                }
+                Ok(report)
+            }
             Err(error) => Err(feed.better_account(error).await),
         }
     }
@@ -261,9 +268,8 @@ impl Feed {
         if !by_content {
             self.stager.cancel(self.request.id).await;
         }
-        let word = tokio::time::timeout(LAST_WORD, self.request.answer()).await;
-        match word {
-            Ok(Err(of_stager)) if by_content => tell_disc(of_stager, &of_worker),
+        match self.stager.last_word(&mut self.request).await {
+            Err(of_stager) if by_content => tell_disc(of_stager, &of_worker),
             _ => of_worker,
         }
     }
@@ -281,16 +287,7 @@ fn tell_disc(mut of_stager: Error, of_worker: &Error) -> Error {
 /// Refuses when the disc is not the one that was selected.
 fn check_same(recorder: &str, selected: &Medium, now: Option<&Medium>) -> Result<()> {
     let Some(now) = now else { return Err(select::no_medium(recorder)) };
-    let identity = |medium: &Medium| {
-        (
-            medium.profile,
-            medium.status,
-            medium.next_writable,
-            medium.free_blocks,
-            medium.manufacturer_id.clone(),
-        )
-    };
-    if identity(selected) == identity(now) {
+    if select::same_disc(selected, now) {
         return Ok(());
     }
     Err(Error::new(

@@ -14,6 +14,8 @@ const DEFAULT_GAP: u32 = 150;
 /// A recorder that is plugged in.
 #[derive(Debug)]
 pub struct Recorder {
+    /// Which plugging-in this is.
+    pub plug: Plug,
     /// Where it is reached.
     pub device: Device,
     /// The device node or socket, as the bus shows it.
@@ -34,6 +36,16 @@ pub struct Recorder {
     pub look: Arc<Notify>,
     /// The disc is to be looked at when the present activity ends.
     pub stale: bool,
+}
+
+/// One plugging-in of a recorder: unplugged and plugged in again it is another, whatever its id.
+#[derive(Clone, Debug, Default)]
+pub struct Plug(Arc<()>);
+
+impl PartialEq for Plug {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// What is being done with a recorder.
@@ -71,6 +83,7 @@ impl Recorder {
     /// A recorder just plugged in.
     pub fn new(seed: RecorderSeed) -> Self {
         Self {
+            plug: Plug::default(),
             device: seed.device,
             node: seed.node,
             seat: seed.seat,

@@ -33,7 +33,7 @@ enum End {
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let launcher = Box::new(ChildLauncher::new(config.helpers.as_deref()));
+    let launcher = Box::new(ChildLauncher::new(config.helpers.as_deref(), config.bus == Bus::Session));
     let service = Service::new(config.clone(), launcher);
     let connection = connect(config.bus, &service).await.context("the bus cannot be reached")?;
     let callers = Callers::new(&connection).await.context("the bus does not tell who leaves it")?;

@@ -51,6 +51,20 @@ pub fn check(recorder: &str, medium: Option<&Medium>, multisession: Multisession
     Ok(())
 }
 
+/// Whether these may be two looks at one disc that nobody has written to in between.
+pub fn same_disc(one: &Medium, other: &Medium) -> bool {
+    let identity = |medium: &Medium| {
+        (
+            medium.profile,
+            medium.status,
+            medium.next_writable,
+            medium.free_blocks,
+            medium.manufacturer_id.clone(),
+        )
+    };
+    identity(one) == identity(other)
+}
+
 /// The error for an empty drive.
 pub fn no_medium(recorder: &str) -> Error {
     Error::new(

@@ -11,9 +11,9 @@ use super::authority::{Authority, Caller, Callers, RecorderDetails};
 use super::config::{Bus, Config};
 use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
-use super::launcher::Launcher;
+use super::launcher::{Launcher, Process};
 use super::locks::{Asker, LockTable, Scope};
-use super::recorder::Recorder;
+use super::recorder::{Plug, Recorder};
 use super::select::no_recorder;
 use super::session::{Activity, Session};
 use crate::api::{self, Error, ErrorKind, Progress};
@@ -52,6 +52,12 @@ pub struct State {
     pub locks: LockTable,
     /// What is under way.
     pub jobs: Jobs,
+    /// Questions that wait for the authority's answer.
+    pub questions: Vec<Asked>,
+    /// The number of the question asked last.
+    pub last_question: u64,
+    /// Stagers that may still be there, each with its owner's user id.
+    pub stagers: Vec<(u32, Process)>,
 }
 
 impl Service {
@@ -121,14 +127,48 @@ impl Service {
     /// be checked again: the answer may take minutes.
     ///
     /// # Errors
-    /// The authority's refusal.
+    /// The authority's refusal; `LimitsExceeded` when too many questions of the caller's wait for an answer.
     pub async fn authorize(
         &self,
         caller: &Caller,
         action: &str,
         details: &RecorderDetails,
     ) -> api::Result<()> {
+        let _question = self.question(caller)?;
         self.door()?.authority.authorize(caller, action, details).await
+    }
+
+    /// A place among the questions that wait for an answer. A dialog may stand for minutes, and nobody is to pile up
+    /// dialogs.
+    fn question(&self, caller: &Caller) -> api::Result<Question> {
+        let limits = self.config().limits;
+        let mut state = self.state();
+        let asked = |of: &dyn Fn(&Asked) -> bool| state.questions.iter().filter(|one| of(one)).count();
+        if asked(&|one| one.connection == caller.sender) >= limits.questions_per_connection
+            || asked(&|one| one.uid == caller.uid) >= limits.questions_per_user
+        {
+            let message = "Your earlier calls still wait for an authorisation. Answer their dialogs first.";
+            return Err(Error::new(ErrorKind::LimitsExceeded, message));
+        }
+        state.last_question += 1;
+        let number = state.last_question;
+        state.questions.push(Asked { number, connection: caller.sender.clone(), uid: caller.uid });
+        Ok(Question { service: self.clone(), number })
+    }
+
+    /// Lets the caller do an action to a recorder that is plugged in, and still is when the answer comes.
+    ///
+    /// # Errors
+    /// The authority's refusal; `DeviceNotPresent` when it was unplugged meanwhile, even if it is back.
+    pub async fn authorize_recorder(&self, caller: &Caller, action: &str, id: &str) -> api::Result<Plug> {
+        let (details, plug) = {
+            let state = self.state();
+            let recorder = state.recorder(id)?;
+            (recorder.details(id), recorder.plug.clone())
+        };
+        self.authorize(caller, action, &details).await?;
+        self.state().plugged_mut(id, &plug)?;
+        Ok(plug)
     }
 
     /// The caller of a method of a session, who must be its owner's user or root.
@@ -253,6 +293,18 @@ impl State {
     pub fn recorder_mut(&mut self, id: &str) -> api::Result<&mut Recorder> {
         self.recorders.get_mut(id).ok_or_else(|| no_recorder(id))
     }
+
+    /// The recorder of this id, if it has not been unplugged since.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`.
+    pub fn plugged_mut(&mut self, id: &str, plug: &Plug) -> api::Result<&mut Recorder> {
+        let present = self.recorders.get_mut(id).filter(|recorder| recorder.plug == *plug);
+        present.ok_or_else(|| {
+            let message = format!("Recorder {id} was unplugged meanwhile. Nothing was done: call again.");
+            Error::new(ErrorKind::DeviceNotPresent, message)
+        })
+    }
 }
 
 impl State {
@@ -263,6 +315,26 @@ impl State {
         all.sort_unstable();
         all.dedup();
         all
+    }
+}
+
+/// A question that waits for the authority's answer.
+#[derive(Debug)]
+pub struct Asked {
+    number: u64,
+    connection: String,
+    uid: u32,
+}
+
+/// A question's place, until this is dropped.
+struct Question {
+    service: Service,
+    number: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.service.state().questions.retain(|one| one.number != self.number);
     }
 }
 
@@ -310,6 +382,62 @@ pub fn forgotten() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::launcher::ChildLauncher;
+    use crate::broker::recorders::RecorderSeed;
+
+    fn recorder() -> Recorder {
+        Recorder::new(RecorderSeed {
+            id: "vd0".into(),
+            device: api::Device::Virtual("/run/vd0.sock".into()),
+            identity: api::Identity::default(),
+            profiles: vec![],
+            seat: "seat0".into(),
+            node: "/run/vd0.sock".into(),
+        })
+    }
+
+    #[test]
+    fn a_recorder_that_was_plugged_in_again_is_not_the_one_that_was_asked_about() {
+        let mut state = State::default();
+        state.recorders.insert("vd0".into(), recorder());
+        let asked = state.recorders["vd0"].plug.clone();
+        assert!(state.plugged_mut("vd0", &asked).is_ok());
+        state.recorders.insert("vd0".into(), recorder());
+        assert_eq!(state.plugged_mut("vd0", &asked).unwrap_err().kind, ErrorKind::DeviceNotPresent);
+    }
+
+    #[test]
+    fn nobody_piles_up_questions_to_the_authority() {
+        let config = Config {
+            bus: Bus::Session,
+            virtual_dir: "/nonexistent".into(),
+            udev: false,
+            helpers: None,
+            stash: "/nonexistent".into(),
+            quota: 0,
+            idle_time: std::time::Duration::ZERO,
+            job_retention: std::time::Duration::ZERO,
+            ring: 0,
+            limits: Default::default(),
+        };
+        let service = Service::new(config, Box::new(ChildLauncher::new(None, true)));
+        let caller = |sender: &str, uid| Caller {
+            sender: sender.into(),
+            uid,
+            gid: uid,
+            groups: vec![],
+            interactive: true,
+        };
+        let mut open = vec![service.question(&caller(":1.1", 7)).unwrap()];
+        open.push(service.question(&caller(":1.1", 7)).unwrap());
+        let refused = |one: &Caller| service.question(one).err().map(|error| error.kind);
+        assert_eq!(refused(&caller(":1.1", 7)), Some(ErrorKind::LimitsExceeded));
+        open.extend((2..8).map(|n| service.question(&caller(&format!(":1.{n}"), 7)).unwrap()));
+        assert_eq!(refused(&caller(":1.9", 7)), Some(ErrorKind::LimitsExceeded));
+        assert_eq!(refused(&caller(":1.9", 8)), None);
+        open.pop();
+        assert_eq!(refused(&caller(":1.9", 7)), None);
+    }
 
     #[test]
     fn only_the_owner_and_the_systems_root_may_use_what_is_the_owners() {

@@ -4,17 +4,25 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::launcher::{Helper, Launcher};
+use super::jobs::Handle;
+use super::launcher::{Helper, Launcher, Process};
 use crate::api::{Error, ErrorKind, Progress, Result};
 use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
 use crate::wire::{AsyncChannel, Channel, ChannelError};
 
 /// Requests that may be under way at once.
 const MOST_REQUESTS: usize = 8;
+/// How long a stager has for the end of a request that nobody wants any more. One that takes longer is held up by a file
+/// system that does not answer, and may be so for ever.
+const LAST_WORD: Duration = Duration::from_secs(10);
+/// How long a stager has for what touches no file.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A stager that has become its session's owner. It leaves when this is dropped, unless it feeds a burn.
 #[derive(Debug)]
@@ -22,6 +30,7 @@ pub struct StagerLink {
     shared: Arc<Shared>,
     next: AtomicU32,
     reader: JoinHandle<()>,
+    process: Process,
 }
 
 /// A request under way.
@@ -52,7 +61,7 @@ impl StagerLink {
     /// # Errors
     /// What the stager says, or `HelperFailed`.
     pub async fn open(launcher: &dyn Launcher, session: u64, begin: Begin) -> Result<Self> {
-        let socket = launcher.start(Helper::Stager { session }).await.map_err(|error| {
+        let started = launcher.start(Helper::Stager { session }).await.map_err(|error| {
             Error::new(
                 ErrorKind::HelperFailed,
                 format!(
@@ -60,20 +69,21 @@ impl StagerLink {
                 ),
             )
         })?;
-        let channel = Channel::new(socket).into_async().map_err(|error| lost(&error.into()))?;
+        let channel = Channel::new(started.socket).into_async().map_err(|error| lost(&error.into()))?;
         let shared = Arc::new(Shared { channel, pending: Mutex::default(), gone: AtomicBool::new(false) });
         let reader = tokio::spawn(Arc::clone(&shared).read());
-        let link = Self { shared, next: AtomicU32::new(1), reader };
+        let link = Self { shared, next: AtomicU32::new(1), reader, process: started.process };
         link.ask(Ask::Begin(begin), &[]).await?;
         Ok(link)
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks for what touches no file, and waits for the answer.
     ///
     /// # Errors
     /// What the stager answers, or `HelperFailed` when it is gone.
     pub async fn ask(&self, ask: Ask, fds: &[BorrowedFd<'_>]) -> Result<Answer> {
-        self.begin(ask, fds).await?.answer().await
+        let answered = async { self.begin(ask, fds).await?.answer().await };
+        timeout(PATIENCE, answered).await.unwrap_or_else(|_| Err(self.abandon(ErrorKind::HelperFailed)))
     }
 
     /// Asks, for an answer that is waited for elsewhere.
@@ -95,29 +105,43 @@ impl StagerLink {
             self.shared.fail_all(&ChannelError::Closed);
         } else if let Err(error) = self.shared.channel.send(&ToStager { id, ask }, fds).await {
             self.shared.pending().remove(&id);
-            return Err(lost(&error));
+            return Err(match error {
+                ChannelError::TooLarge(bytes) => {
+                    let message = format!("A request of {bytes} bytes is too long. Nothing was changed.");
+                    Error::new(ErrorKind::InvalidArgs, message)
+                }
+                error => lost(&error),
+            });
         }
         Ok(Request { id, progress: watched, answer: answered })
     }
 
-    /// Follows a request to its end. Progress goes to `report`; a cancel is passed on once.
+    /// Follows a request of a job to its end. Progress goes to `report`; a cancel is passed on once. A stager that does
+    /// not answer a cancel, or that is silent after the job's owner has left, is abandoned.
     ///
     /// # Errors
-    /// What the stager answers, or `HelperFailed` when it is gone.
+    /// What the stager answers, `HelperFailed` when it is gone or was abandoned, `UserAbort` when that was by a cancel.
     pub async fn follow(
         &self,
         request: Request,
-        mut cancel: watch::Receiver<bool>,
+        job: &Handle,
         mut report: impl FnMut(Progress),
     ) -> Result<Answer> {
         let Request { id, mut progress, mut answer } = request;
+        let (mut cancel, mut deserted) = (job.cancel.clone(), job.deserted.clone());
         let mut cancelled = false;
+        let mut lonely = false;
         let mut watched = true;
+        // No matter before somebody has lost interest.
+        let mut until = Instant::now();
         loop {
             tokio::select! {
                 answer = &mut answer => return answer.unwrap_or_else(|_| Err(lost(&ChannelError::Closed))),
                 changed = progress.changed(), if watched => match changed {
                     Ok(()) => {
+                        if !cancelled {
+                            until = Instant::now() + LAST_WORD;
+                        }
                         let now = *progress.borrow_and_update();
                         if let Some(now) = now {
                             report(now);
@@ -127,18 +151,57 @@ impl StagerLink {
                 },
                 asked = async { cancel.wait_for(|asked| *asked).await.is_ok() }, if !cancelled => {
                     cancelled = true;
+                    until = Instant::now() + LAST_WORD;
                     if asked {
                         self.cancel(id).await;
                     }
+                }
+                () = async { drop(deserted.wait_for(|gone| *gone).await) }, if !lonely => {
+                    lonely = true;
+                    until = Instant::now() + LAST_WORD;
+                }
+                () = sleep_until(until), if cancelled || lonely => {
+                    let why = if cancelled { ErrorKind::UserAbort } else { ErrorKind::HelperFailed };
+                    return Err(self.abandon(why));
                 }
             }
         }
     }
 
+    /// Waits for the answer to a request that has nothing to do any more; a stager that does not give it is abandoned.
+    ///
+    /// # Errors
+    /// As for [`StagerLink::follow`].
+    pub async fn last_word(&self, request: &mut Request) -> Result<Answer> {
+        timeout(LAST_WORD, request.answer())
+            .await
+            .unwrap_or_else(|_| Err(self.abandon(ErrorKind::HelperFailed)))
+    }
+
+    /// Lets go of a stager that does not answer: it is lost, and the image with it.
+    fn abandon(&self, why: ErrorKind) -> Error {
+        tracing::warn!("a stager does not answer and is abandoned");
+        self.shared.gone.store(true, Ordering::Release);
+        self.shared.fail_all(&ChannelError::Closed);
+        self.reader.abort();
+        self.process.kill();
+        let message = "The process that reads your files does not answer and was abandoned, and the staged image with it. \
+                       Perhaps a file system in use is out of reach: see to that, and add the files again.";
+        Error::new(why, message).with("source", "stager")
+    }
+
+    /// The stager's process, which may outlive this.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Asks a running request to end; its answer tells when it has.
     pub async fn cancel(&self, id: u32) {
-        if let Err(error) = self.shared.channel.send(&ToStager { id, ask: Ask::Cancel }, &[]).await {
-            tracing::debug!("a cancel did not reach a stager: {error}");
+        let asked = ToStager { id, ask: Ask::Cancel };
+        match timeout(LAST_WORD, self.shared.channel.send(&asked, &[])).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("a cancel did not reach a stager: {error}"),
+            Err(_) => tracing::debug!("a stager takes no messages any more"),
         }
     }
 

@@ -1,14 +1,15 @@
 //! What goes into a session's image, and out of it.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::events::AddEvents;
 use super::face::Object;
 use super::jobs::{About, Handle, Outcome, Yield};
-use super::service::{Service, forgotten};
+use super::service::{Service, State, forgotten};
 use super::session::{Activity, Format, Session};
 use super::stager_link::StagerLink;
 use crate::api::{
@@ -166,6 +167,7 @@ impl Service {
         if let Some(stager) = present {
             return Ok(stager);
         }
+        self.state().check_stagers(owner.uid, self.config().limits.stagers_per_user)?;
         let config = self.config();
         let begin = Begin {
             uid: owner.uid,
@@ -176,6 +178,7 @@ impl Service {
             max_entries: config.limits.entries,
         };
         let stager = Arc::new(StagerLink::open(self.launcher(), session, begin).await?);
+        self.state().stagers.push((owner.uid, stager.process().clone()));
         if properties != JolietProperties::default() {
             stager.ask(Ask::SetProperties(properties), &[]).await?;
         }
@@ -200,6 +203,22 @@ impl Service {
             self.state().session_mut(session)?.stager = None;
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// Refuses another stager to a user whose stagers do not end: those that a dead file system holds up cannot be
+    /// killed.
+    fn check_stagers(&mut self, uid: u32, most: usize) -> Result<()> {
+        self.stagers.retain(|(_, process)| process.is_alive());
+        if self.stagers.iter().filter(|(owner, _)| *owner == uid).count() < most {
+            return Ok(());
+        }
+        let message = format!(
+            "{most} processes that read your files have not ended. Close other sessions, or see to the file system that \
+             holds them up."
+        );
+        Err(Error::new(ErrorKind::LimitsExceeded, message))
     }
 }
 
@@ -243,7 +262,7 @@ impl Addition {
                 service.tell(session, event);
             }
         };
-        let summary = match stager.follow(request, handle.cancel.clone(), report).await? {
+        let summary = match stager.follow(request, &handle, report).await? {
             Answer::Added(summary) => summary,
             other => return Err(out_of_turn(&other)),
         };
@@ -289,10 +308,9 @@ fn own_stash(stash: &Path, uid: u32, gid: u32) -> Result<PathBuf> {
     let own = stash.join(uid.to_string());
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(stash).and_then(|()| {
         match std::fs::DirBuilder::new().mode(0o700).create(&own) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) if nix::unistd::geteuid().is_root() => chown(&own, Some(uid), Some(gid)),
-            Ok(()) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            // One that was there may have been left half made.
+            Ok(()) | Err(_) => claim(&own, uid, gid),
         }
     });
     made.map(|()| own.clone()).map_err(|error| {
@@ -301,4 +319,50 @@ fn own_stash(stash: &Path, uid: u32, gid: u32) -> Result<PathBuf> {
             format!("The stash {} cannot be used: {error}. Nothing was staged.", own.display()),
         )
     })
+}
+
+/// Makes sure that a directory is one, and the user's; root gives its own away.
+fn claim(own: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    let found = own.symlink_metadata()?;
+    if !found.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
+    }
+    match found.uid() {
+        owner if owner == uid => Ok(()),
+        0 if nix::unistd::geteuid().is_root() => lchown(own, Some(uid), Some(gid)),
+        owner => {
+            let message = format!("it belongs to user {owner}");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stash_is_a_directory_of_its_users_and_nothing_else() {
+        let stash = tempfile::tempdir().unwrap();
+        let uid = nix::unistd::geteuid().as_raw();
+        let gid = nix::unistd::getegid().as_raw();
+        let own = own_stash(stash.path(), uid, gid).unwrap();
+        assert_eq!(own_stash(stash.path(), uid, gid).unwrap(), own);
+        std::fs::remove_dir(&own).unwrap();
+        std::os::unix::fs::symlink("/tmp", &own).unwrap();
+        assert_eq!(own_stash(stash.path(), uid, gid).unwrap_err().kind, ErrorKind::FileAccess);
+    }
+
+    #[test]
+    fn a_stash_that_root_left_half_made_is_given_to_its_user_and_anothers_is_not() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let stash = tempfile::tempdir().unwrap();
+        std::fs::create_dir(stash.path().join("4711")).unwrap();
+        let own = own_stash(stash.path(), 4711, 4712).unwrap();
+        assert_eq!((own.metadata().unwrap().uid(), own.metadata().unwrap().gid()), (4711, 4712));
+        lchown(&own, Some(815), None).unwrap();
+        assert_eq!(own_stash(stash.path(), 4711, 4712).unwrap_err().kind, ErrorKind::FileAccess);
+    }
 }

@@ -8,11 +8,11 @@ use super::jobs::{About, Handle, Outcome, Yield};
 use super::locks::{Grant, Holder, LockId, Purpose, Scope};
 use super::options::EraseOptions;
 use super::recorder::{Activity, Recorder};
-use super::select::no_medium;
+use super::select::{no_medium, same_disc};
 use super::service::{Service, State, asker};
 use super::session::{Activity as Occupation, Session};
 use crate::api::{
-    DiscStatus, Error, ErrorKind, MediaKind, Operation, Phase, Progress, Report, Result, names,
+    DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, Report, Result, names,
 };
 use crate::wire::broker_worker::ToWorker;
 
@@ -28,6 +28,8 @@ struct Erasure {
     service: Service,
     handle: Handle,
     session: Option<u64>,
+    /// The disc that the caller was authorised to erase, if it was known.
+    asked: Option<Medium>,
     turn: Turn,
     lock: Option<VerbLock>,
 }
@@ -39,8 +41,7 @@ impl Service {
     /// `DeviceNotPresent`, `StashInUse`, `DeviceNotAccessible`, `Busy`, the authority's refusal, and what the drive
     /// says.
     pub async fn move_tray(&self, caller: &Caller, recorder: &str, ask: ToWorker) -> Result<()> {
-        let details = self.state().recorder(recorder)?.details(recorder);
-        self.authorize(caller, names::ACTION_EJECT, &details).await?;
+        self.authorize_recorder(caller, names::ACTION_EJECT, recorder).await?;
         let _lock = self.lock_for_verb(caller, recorder)?;
         self.drive_tray(recorder, &ask).await
     }
@@ -60,7 +61,7 @@ impl Service {
     ///
     /// # Errors
     /// `DeviceNotPresent`, `DeviceInvalidType`, `MediumNotPresent`, `MediumInvalidType`, `StashInUse`,
-    /// `DeviceNotAccessible`, `Busy`, `LimitsExceeded`, and the authority's refusal.
+    /// `DeviceNotAccessible`, `Busy`, `LimitsExceeded`, and the authority's refusal. The job: `WrongDisc`.
     pub async fn erase(
         &self,
         caller: &Caller,
@@ -68,8 +69,8 @@ impl Service {
         full: bool,
         options: EraseOptions,
     ) -> Result<Handle> {
-        let details = self.state().recorder(recorder)?.details(recorder);
-        self.authorize(caller, names::ACTION_ERASE, &details).await?;
+        let asked = self.state().recorder(recorder)?.medium().cloned();
+        self.authorize_recorder(caller, names::ACTION_ERASE, recorder).await?;
         check_erasable(recorder, self.state().recorder(recorder)?)?;
         let lock = self.lock_for_verb(caller, recorder)?;
         let turn = self.reserve(recorder, Activity::Erasing)?;
@@ -78,7 +79,7 @@ impl Service {
             self.face().sync(Object::Session(session));
         }
         let ask = ToWorker::Erase { full, eject: options.eject };
-        let erasure = Erasure { service: self.clone(), handle: handle.clone(), session, turn, lock };
+        let erasure = Erasure { service: self.clone(), handle: handle.clone(), session, asked, turn, lock };
         tokio::spawn(erasure.run(ask));
         Ok(handle)
     }
@@ -148,7 +149,7 @@ impl Service {
 impl Erasure {
     async fn run(self, ask: ToWorker) {
         let result = self.blank(ask).await;
-        let Self { service, handle, session, turn, lock } = self;
+        let Self { service, handle, session, turn, lock, .. } = self;
         let detached = |session: &Session| session.owner.connection.is_none();
         let everybody =
             session.is_some_and(|number| service.state().sessions.get(&number).is_some_and(detached));
@@ -166,7 +167,11 @@ impl Erasure {
     async fn blank(&self, ask: ToWorker) -> Result<Report> {
         let Self { service, handle, turn, .. } = self;
         service.report(handle.number, Progress::begin(Phase::Preparing));
-        let (worker, _) = turn.worker().await?;
+        let (worker, seen) = turn.worker().await?;
+        if let Err(error) = check_asked(turn.recorder(), self.asked.as_ref(), seen.medium.as_ref()) {
+            turn.saw(Some(seen));
+            return Err(error);
+        }
         worker.send(&ask, &[]).await?;
         let report = |progress| {
             service.report(handle.number, progress);
@@ -200,6 +205,19 @@ impl Drop for VerbLock {
     }
 }
 
+/// Refuses a disc that is not the one that was asked about: a dialog may have stood for minutes.
+fn check_asked(id: &str, asked: Option<&Medium>, seen: Option<&Medium>) -> Result<()> {
+    let (Some(asked), Some(seen)) = (asked, seen) else { return Ok(()) };
+    if same_disc(asked, seen) {
+        return Ok(());
+    }
+    let message = format!(
+        "The disc in {id} is not the one that was there when you asked, or has changed since. Nothing was erased: look \
+         at the disc, and call Erase again."
+    );
+    Err(Error::new(ErrorKind::WrongDisc, message))
+}
+
 /// Refuses what is known not to be erasable; a recorder that was never looked at is left to the worker.
 fn check_erasable(id: &str, recorder: &Recorder) -> Result<()> {
     if recorder.inspection.is_none() {
@@ -226,4 +244,21 @@ fn check_erasable(id: &str, recorder: &Recorder) -> Result<()> {
         return Err(Error::new(ErrorKind::MediumInvalidType, message));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::select::tests::blank_cd;
+
+    #[test]
+    fn only_the_disc_that_was_asked_about_is_erased() {
+        let kind = |asked, seen| check_asked("sr0", asked, seen).err().map(|error| error.kind);
+        let written = Medium { profile: 0x0a, status: DiscStatus::Closed, free_blocks: 0, ..blank_cd() };
+        let other = Medium { manufacturer_id: "97m15s17f".into(), ..written.clone() };
+        assert_eq!(kind(Some(&written), Some(&written)), None);
+        assert_eq!(kind(Some(&written), Some(&other)), Some(ErrorKind::WrongDisc));
+        // What was never looked at, and an empty tray, are the worker's to judge.
+        assert_eq!((kind(None, Some(&other)), kind(Some(&written), None)), (None, None));
+    }
 }

@@ -46,7 +46,7 @@ impl WorkerLink {
             );
             Error::new(ErrorKind::HelperFailed, message)
         };
-        let theirs = launcher.start(Helper::Worker { recorder: id }).await.map_err(unstarted)?;
+        let theirs = launcher.start(Helper::Worker { recorder: id }).await.map_err(unstarted)?.socket;
         let socket = theirs.try_clone().map_err(unstarted)?;
         let channel = Arc::new(Channel::new(theirs).into_async().map_err(unstarted)?);
         let link = Self { channel, socket, gate: Some(gate), recorder: id.to_owned() };

@@ -39,6 +39,12 @@ pub enum Refusal {
     /// The drive does not tell where to write.
     #[error("The drive does not tell where the {} can be written: it may be damaged. Insert another disc.", .0.name())]
     NoAddress(MediaKind),
+    /// A blank disc that begins elsewhere than at its first block.
+    #[error(
+        "The drive calls the {} blank, but wants its first block at address {}: the disc or the drive is damaged. \
+         Insert another disc.", .0.name(), .1
+    )]
+    OddStart(MediaKind, u32),
     /// A test write on a medium, or in a drive, that has none.
     #[error("{} cannot be written in simulation by this drive. Record without `simulate`.", .0.name())]
     NoTestWrite(MediaKind),
@@ -93,7 +99,7 @@ impl Refusal {
                 ErrorKind::MediumInvalidType
             }
             Self::DriveCannotWrite(_) | Self::DriveCannotErase(_) => ErrorKind::DeviceInvalidType,
-            Self::NoAddress(_) => ErrorKind::DiscInfo,
+            Self::NoAddress(_) | Self::OddStart(..) => ErrorKind::DiscInfo,
             Self::NoTestWrite(_) => ErrorKind::NotSupported,
             Self::VerifyOfNothing => ErrorKind::InvalidArgs,
             Self::Empty => ErrorKind::InvalidImage,
@@ -223,7 +229,11 @@ fn disc(facts: &Facts, kind: MediaKind) -> Result<Expected, Refusal> {
         DiscStatus::Closed => return Err(Refusal::Closed(kind, facts.rewritable)),
         DiscStatus::Appendable | DiscStatus::Other => return Err(Refusal::NotBlank(kind, facts.rewritable)),
     }
-    facts.expected().ok_or(Refusal::NoAddress(kind))
+    match facts.expected().ok_or(Refusal::NoAddress(kind))? {
+        // A blank disc takes its first block at 0; whoever laid out an image for another address was misled, too.
+        expected if expected.next_writable == 0 => Ok(expected),
+        expected => Err(Refusal::OddStart(kind, expected.next_writable)),
+    }
 }
 
 const fn what_instead(rewritable: bool) -> &'static str {

@@ -1,8 +1,9 @@
 //! What to do about a drive's complaint: one table, by what was being done when it came.
 //!
 //! The table gathers what recording programs learnt from drives, on the meanings of SPC-4 and MMC-6. The first
-//! rule that fits decides. Deferred sense is judged before the table: it speaks of an earlier command, so the
-//! present one must never be sent again on its account.
+//! rule that fits decides. Deferred sense is judged before the table: it speaks of an earlier command, and the
+//! present one was not carried out (SPC-4 4.5.7). After a failure it must never be sent again; when the earlier
+//! command recovered, it has to be.
 
 use super::sense::Sense;
 
@@ -120,10 +121,12 @@ pub fn judge(sense: Sense, during: During) -> (Verdict, &'static str) {
         .map_or((Verdict::Fail, "the drive refuses"), |rule| (rule.verdict, rule.why))
 }
 
-/// Deferred sense. The earlier command is judged, and nothing is ever repeated.
+/// Deferred sense. The earlier command is judged, and nothing is repeated unless that recovered.
 fn deferred(sense: Sense, during: During) -> (Verdict, &'static str) {
-    if sense.key == 1 {
-        return (Verdict::Proceed, "recovered, in an earlier command");
+    match (sense.key, during) {
+        (1, Write) => return (Verdict::AskNextAddress, "an earlier write recovered; this one was not taken"),
+        (1, _) => return (Verdict::Retry, "an earlier command recovered; this one was not carried out"),
+        _ => {}
     }
     match during {
         Close => (Verdict::WrittenNotClosed, "an earlier command failed while the disc was being closed"),
@@ -182,7 +185,7 @@ const fn x(asc: u8, ascq: (u8, u8)) -> (Option<u8>, Option<u8>, (u8, u8)) {
 /// The table; the first rule that fits decides.
 #[rustfmt::skip]
 pub const POLICY: &[Rule] = &[
-    rule(x(0x73, only(0x01)),      Any,       Verdict::Proceed,           "the calibration area is almost full"),
+    rule(k(1, 0x73, only(0x01)),   Any,       Verdict::Proceed,           "the calibration area is almost full"),
     rule((Some(1), None, ALL),     Any,       Verdict::Proceed,           "recovered"),
     rule(k(2, 0x04, only(0x01)),   Any,       Verdict::Retry,             "becoming ready"),
     rule(k(2, 0x04, only(0x02)),   Any,       Verdict::StartUnit,         "has to be spun up"),

@@ -1,10 +1,14 @@
 //! What goes wrong with a user's files, in sentences for the user.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 
 use crate::api::{Error, ErrorKind};
 use crate::image::{ImageError, TreeError};
+
+/// Bytes of a path that are shown: a message holds it several times.
+const SHOWN_MAX: usize = 4096;
 
 /// The request was cancelled.
 pub fn cancelled() -> Error {
@@ -13,6 +17,7 @@ pub fn cancelled() -> Error {
 
 /// A file or directory cannot be read with the owner's rights. `count`: how many there are of the kind.
 pub fn unreadable(path: &str, why: &io::Error, count: u64) -> Error {
+    let path = &*brief(path);
     let others = others(count, "more cannot be read either");
     let message = format!(
         "{path} cannot be read by you: {why}{others}; nothing was added. Ask its owner for access, or leave it out"
@@ -22,6 +27,7 @@ pub fn unreadable(path: &str, why: &io::Error, count: u64) -> Error {
 
 /// A file that was staged cannot be read any more, just when its content is needed.
 pub fn unreadable_now(path: &str, why: &io::Error) -> Error {
+    let path = &*brief(path);
     let message =
         format!("{path} was added, but cannot be read now: {why}. Make it readable, or add it again");
     Error::new(ErrorKind::FileUnreadable, message).with("path", path).with("count", 1_u64)
@@ -29,6 +35,7 @@ pub fn unreadable_now(path: &str, why: &io::Error) -> Error {
 
 /// A device node, socket or pipe. `count`: how many there are.
 pub fn special(path: &str, count: u64) -> Error {
+    let path = &*brief(path);
     let others = others(count, "more are there");
     let message = format!(
         "{path} is a device, socket or pipe, which a disc cannot hold{others}; nothing was added. \
@@ -39,6 +46,7 @@ pub fn special(path: &str, count: u64) -> Error {
 
 /// A file is not what was staged. `what`: in which way.
 pub fn changed(path: &str, what: &str, count: u64) -> Error {
+    let path = &*brief(path);
     let others = others(count, "more have changed");
     let message = format!(
         "{path} {what} since it was added{others}. Remove it from the image and add it again, with `copy` if it keeps \
@@ -64,17 +72,35 @@ pub fn disc_full(needed: u64, available: u64) -> Error {
 /// A path given by the caller that is not there, or not what is wanted.
 pub fn bad_path(path: &Path, why: &io::Error) -> Error {
     let shown = path.display().to_string();
+    let shown = brief(&shown);
     Error::new(
         ErrorKind::FileUnreadable,
         format!("{shown} cannot be opened by you: {why}; nothing was added"),
     )
-    .with("path", shown)
+    .with("path", shown.as_ref())
     .with("count", 1_u64)
 }
 
 /// The wrong kind of argument.
 pub fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidArgs, message)
+}
+
+/// An answer that no message can hold.
+pub fn too_long(bytes: usize) -> Error {
+    limit(format!("the answer would have {bytes} bytes, which is too long; perhaps a path is"))
+}
+
+/// A path inside an image or a system, with its middle left out when it is longer than any sensible one.
+pub fn brief(path: &str) -> Cow<'_, str> {
+    if path.len() <= SHOWN_MAX {
+        return path.into();
+    }
+    let half = SHOWN_MAX / 2;
+    let whole = |at: &usize| path.is_char_boundary(*at);
+    let head = (0..=half).rfind(whole).unwrap_or_default();
+    let tail = (path.len() - half..path.len()).find(whole).unwrap_or(path.len());
+    format!("{}…{}", &path[..head], &path[tail..]).into()
 }
 
 fn others(count: u64, what: &str) -> String {
@@ -86,10 +112,10 @@ fn others(count: u64, what: &str) -> String {
 
 impl From<TreeError> for Error {
     fn from(error: TreeError) -> Self {
-        let message = error.to_string();
+        let message = brief(&error.to_string()).into_owned();
         match error {
             TreeError::Exists { path } | TreeError::KindsDiffer { path } => {
-                Self::new(ErrorKind::FileExists, message).with("path", path)
+                Self::new(ErrorKind::FileExists, message).with("path", brief(&path).as_ref())
             }
             TreeError::BadName { .. } | TreeError::BadTarget { .. } => {
                 Self::new(ErrorKind::BadJolietName, message)
@@ -102,7 +128,7 @@ impl From<TreeError> for Error {
 
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Self {
-        let message = error.to_string();
+        let message = brief(&error.to_string()).into_owned();
         match error {
             ImageError::TooManyDirectories { .. }
             | ImageError::DirectoryTooLarge { .. }
@@ -112,5 +138,20 @@ impl From<ImageError> for Error {
             }
             ImageError::SizesDiffer { .. } => Self::new(ErrorKind::InvalidImage, message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_any_length_fits_a_message_with_its_beginning_and_its_end() {
+        let path = format!("/é{}ö/last", "/üü".repeat(60_000));
+        let error = changed(&path, "has changed", 1);
+        let shown = brief(&path);
+        assert!(shown.starts_with("/é/ü") && shown.ends_with("/üüö/last") && shown.contains('…'), "{shown}");
+        assert!(shown.len() <= SHOWN_MAX + "…".len() && error.message.len() < 2 * SHOWN_MAX);
+        assert_eq!(brief("/short"), "/short");
     }
 }

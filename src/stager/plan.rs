@@ -8,7 +8,7 @@ use super::open::check_all;
 use super::origin::Origin;
 use super::pulse::Pulse;
 use super::stash::Stash;
-use super::walk::{Rules, Walk};
+use super::walk::{DEPTH_MAX, Rules, Walk};
 use crate::api::{AddOptions, AddSummary, Entry, EntryKind, Error, ErrorKind, JolietProperties, Result};
 use crate::image::{ContentId, JolietLength, Kind, Layout, Meta, NodeId, Options, Tree, TreeError};
 
@@ -119,6 +119,11 @@ impl Image {
         pulse: &mut Pulse<'_>,
     ) -> Result<(Tree, AddSummary)> {
         let destination = components(&options.destination)?;
+        if destination.len() >= DEPTH_MAX as usize {
+            let message =
+                format!("the destination lies {DEPTH_MAX} directories deep or more: use a shorter one");
+            return Err(errors::invalid(message));
+        }
         let rules = Rules {
             special_files: options.special_files,
             entries: self.max_entries.saturating_sub(self.entries() + destination.len() as u64),

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use super::errors;
 use super::feed::feed;
 use super::origin::Origin;
 use super::owner::become_owner;
@@ -65,7 +66,15 @@ fn handle(
     let deaf = pulse.is_deaf();
     // A stager that could not become the owner must not serve anybody.
     let lost = image.is_none();
-    match channel.send(&FromStager { id, tell: Tell::Done(result) }, &[]) {
+    let sent = match channel.send(&FromStager { id, tell: Tell::Done(result) }, &[]) {
+        // Nothing was sent: the image is worth more than the whole account of what went wrong.
+        Err(ChannelError::TooLarge(bytes)) => {
+            let result = Err(errors::too_long(bytes));
+            channel.send(&FromStager { id, tell: Tell::Done(result) }, &[])
+        }
+        other => other,
+    };
+    match sent {
         Ok(()) if deaf => Ok(Some(Ended::Protocol)),
         Ok(()) if lost => Ok(Some(Ended::NotTheOwner)),
         Ok(()) => Ok(None),

@@ -155,6 +155,10 @@ impl Copy<'_, '_> {
                 // No such question here: all of it is data.
                 Err(_) => at,
             };
+            // The file may have grown meanwhile; what is copied ends where it ended before.
+            if start >= size {
+                break;
+            }
             let end = seek(self.from, SeekFrom::Hole(start)).unwrap_or(size).clamp(start, size);
             if end == start {
                 break;

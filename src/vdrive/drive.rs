@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use super::speed::Pace;
 use super::state::{Effect, News, Operation, OperationKind, Tray};
 use crate::mmc::event::MediaCode;
-use crate::mmc::page::{MultiSession, WriteParameters};
+use crate::mmc::page::{MultiSession, WriteParameters, WriteType};
 use crate::mmc::speed::{Family, Speed};
 use crate::mmc::transport::vdrive_protocol::{Event, Identity};
 use crate::mmc::{Profile, Sense};
@@ -112,7 +112,7 @@ impl Drive {
             locked: false,
             operation: None,
             buffer,
-            parameters: WriteParameters::cd_track_at_once(MultiSession::Last, false),
+            parameters: Self::default_parameters(),
             pretended: None,
             write_speed: 0,
             news: News::default(),
@@ -144,11 +144,13 @@ impl Drive {
             Verb::Busy => return Reply::ended(Ending::Busy),
             Verb::Sense(sense) | Verb::Deferred(sense) => {
                 command::witness(self, &command);
+                self.mind(sense);
                 Err(Refusal::Scripted(sense))
             }
             Verb::SenseAfter(sense) => {
                 command::witness(self, &command);
                 let _ = command::execute(self, &Call { cdb, data, now });
+                self.mind(sense);
                 Err(Refusal::Scripted(sense))
             }
             Verb::Hang(time) => {
@@ -167,6 +169,26 @@ impl Drive {
         }
         reply.takes += hangs;
         reply
+    }
+
+    /// Page 05h as it is before a host sets it: packets, incrementally.
+    fn default_parameters() -> WriteParameters {
+        WriteParameters {
+            write_type: WriteType::Packet,
+            ..WriteParameters::cd_track_at_once(MultiSession::Last, false)
+        }
+    }
+
+    /// A drive that says that it was reset, or that its parameters have changed, has forgotten what hosts set.
+    fn mind(&mut self, sense: Sense) {
+        if matches!((sense.key, sense.asc, sense.ascq), (6, 0x29, _) | (6, 0x2a, 0x01)) {
+            self.forget_settings();
+        }
+    }
+
+    fn forget_settings(&mut self) {
+        self.parameters = Self::default_parameters();
+        self.pretended = None;
     }
 
     /// Lets the time pass up to `now`: the buffer drains, operations end.
@@ -245,7 +267,7 @@ impl Drive {
         let lost = self.buffer.level();
         self.buffer.clear();
         self.operation = None;
-        self.pretended = None;
+        self.forget_settings();
         self.ledger.settled();
         self.locked = false;
         self.ready = false;
@@ -380,7 +402,7 @@ impl Drive {
         self.tray = Tray::Open;
         self.ready = false;
         self.operation = None;
-        self.pretended = None;
+        self.forget_settings();
         self.buffer.clear();
         self.ledger.settled();
         if let Some(medium) = &mut self.medium {

@@ -18,6 +18,10 @@ pub const MAX_FRAME: usize = 128 * 1024;
 /// The most descriptors that may travel with a frame.
 pub const MAX_FDS: usize = 4;
 
+/// The most descriptors that the kernel lets travel with a message (SCM_MAX_FD): room for fewer would leave some behind,
+/// open and unknown to anybody.
+const KERNEL_FDS: usize = 253;
+
 const VERSION: u8 = 1;
 
 /// Why a channel could not pass a message.
@@ -221,7 +225,7 @@ fn receive<T: DeserializeOwned>(
     flags: MsgFlags,
 ) -> Result<(T, Vec<OwnedFd>), ChannelError> {
     let mut frame = vec![0_u8; MAX_FRAME];
-    let mut space = cmsg_space!([RawFd; MAX_FDS]);
+    let mut space = cmsg_space!([RawFd; KERNEL_FDS]);
     let (length, fds, cut) = loop {
         let mut parts = [IoSliceMut::new(&mut frame)];
         match recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags) {
@@ -239,6 +243,9 @@ fn receive<T: DeserializeOwned>(
     };
     if cut {
         return Err(ChannelError::Malformed("it was cut on the way".to_owned()));
+    }
+    if fds.len() > MAX_FDS {
+        return Err(ChannelError::Malformed(format!("{} descriptors came along", fds.len())));
     }
     match frame.get(..length) {
         None | Some([]) => Err(ChannelError::Closed),
@@ -298,6 +305,22 @@ mod tests {
         assert!(matches!(two.receive(), Err(ChannelError::Malformed(_))));
         raw(&[VERSION, 0, 7]);
         assert!(matches!(two.receive(), Err(ChannelError::Malformed(_))));
+    }
+
+    #[test]
+    fn too_many_descriptors_are_refused_and_none_of_them_stays_open() {
+        let (one, two) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let two: Two = Channel::new(two);
+        let (mut read, write) = io::pipe().unwrap();
+        let raw = [write.as_raw_fd(); MAX_FDS + 3];
+        let rights = [ControlMessage::ScmRights(&raw)];
+        let part = [IoSlice::new(&[VERSION, 0])];
+        sendmsg::<()>(one.as_raw_fd(), &part, &rights, MsgFlags::empty(), None).unwrap();
+        assert!(matches!(two.receive(), Err(ChannelError::Malformed(_))));
+        drop(write);
+        // The end of the pipe comes only when no copy of its other end is left.
+        assert_eq!(io::Read::read(&mut read, &mut [0]).unwrap(), 0);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 pub mod broker_stager;
 pub mod broker_worker;
 mod channel;
+mod inheritance;
 pub mod ring;
 
 pub use channel::{AsyncChannel, Channel, ChannelError, MAX_FDS, MAX_FRAME, pair, watch};
+pub use inheritance::inherit_nothing;

@@ -25,7 +25,7 @@ pub enum AnyTransport {
 pub fn open(device: &Device) -> api::Result<AnyTransport> {
     let opened = match device {
         Device::Scsi(path) => SgIo::open(path).map(AnyTransport::Scsi),
-        Device::Virtual(path) => VirtualSocket::connect(path).map(AnyTransport::Virtual),
+        Device::Virtual(path) => VirtualSocket::connect_within(path, PATIENCE).map(AnyTransport::Virtual),
     };
     opened.map_err(|source| {
         let absent = matches!(&source, TransportError::Io { source, .. } if absent(source));
@@ -49,6 +49,9 @@ impl Transport for AnyTransport {
         }
     }
 }
+
+/// How long another host gets to leave a virtual recorder: as long as for a device node.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn absent(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ECONNREFUSED))

@@ -17,6 +17,10 @@ pub struct Drive<'a> {
     transport: &'a mut dyn Transport,
     pub(super) host: &'a mut dyn Host,
     progress: Reporter,
+    /// What is done now has to be done whoever cancels.
+    insisting: bool,
+    /// The end of all patience, for what is made of many questions.
+    pub(super) until: Option<Duration>,
 }
 
 impl std::fmt::Debug for Drive<'_> {
@@ -28,7 +32,7 @@ impl std::fmt::Debug for Drive<'_> {
 impl<'a> Drive<'a> {
     /// The drive at the end of a transport.
     pub fn new(transport: &'a mut dyn Transport, host: &'a mut dyn Host) -> Self {
-        Self { transport, host, progress: Reporter::new() }
+        Self { transport, host, progress: Reporter::new(), insisting: false, until: None }
     }
 
     /// The device node or socket.
@@ -95,9 +99,9 @@ impl<'a> Drive<'a> {
     /// # Errors
     /// What the drive refuses for good while `during`, `NeverReady` after `limit`, `Cancelled` where that is allowed.
     pub(super) fn settle(&mut self, during: During, limit: Duration) -> Result<(), Trouble> {
-        let mut patience = Patience::new(self.host.now(), limit, FIRST_POLL);
+        let mut patience = self.patience(limit, FIRST_POLL);
         loop {
-            let outcome = self.once(&TestUnitReady::zeroed(), Data::None, QUICK);
+            let outcome = self.once(&TestUnitReady::zeroed(), Data::None, poll_limit(during));
             let outcome = outcome.map_err(|source| Trouble::link(Opcode::TEST_UNIT_READY, source))?;
             let Some(sense) = outcome.status.refusal() else { return Ok(()) };
             match judge(sense, during) {
@@ -108,7 +112,7 @@ impl<'a> Drive<'a> {
                     return Err(Trouble::refused(Opcode::TEST_UNIT_READY, sense, verdict, why));
                 }
             }
-            self.show(sense)?;
+            self.show(sense, during)?;
             self.wait(&mut patience)?;
         }
     }
@@ -126,7 +130,16 @@ impl<'a> Drive<'a> {
 
     /// Fails when somebody cancels and the phase allows that.
     pub(super) fn check_cancel(&mut self) -> Result<(), Trouble> {
-        if self.progress.cancelable() && self.host.cancelled() { Err(Trouble::Cancelled) } else { Ok(()) }
+        let heard = self.progress.cancelable() && !self.insisting && self.host.cancelled();
+        if heard { Err(Trouble::Cancelled) } else { Ok(()) }
+    }
+
+    /// Does what has to be done even when somebody has cancelled: putting the drive back as it was.
+    pub(super) fn insist<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.insisting, true);
+        let result = act(self);
+        self.insisting = before;
+        result
     }
 
     fn attempt(
@@ -136,7 +149,7 @@ impl<'a> Drive<'a> {
         limit: Duration,
         mut send: impl FnMut(&mut Self) -> Result<Outcome, TransportError>,
     ) -> Result<Outcome, Trouble> {
-        let mut patience = Patience::new(self.host.now(), limit, FIRST_RETRY);
+        let mut patience = self.patience(limit, FIRST_RETRY);
         loop {
             let outcome = send(self).map_err(|source| Trouble::link(command, source))?;
             let Some(sense) = outcome.status.refusal() else { return Ok(outcome) };
@@ -145,9 +158,15 @@ impl<'a> Drive<'a> {
                     tracing::debug!(%command, %sense, why, "the drive remarks");
                     return Ok(outcome);
                 }
-                verdict => self.later(command, sense, verdict, &mut patience)?,
+                verdict => self.later(command, sense, verdict, during, &mut patience)?,
             }
         }
+    }
+
+    fn patience(&self, limit: Duration, first: Duration) -> Patience {
+        let now = self.host.now();
+        let left = self.until.map_or(limit, |until| until.saturating_sub(now));
+        Patience::new(now, limit.min(left), first)
     }
 
     /// Waits until a refused command can be sent again, if it ever can.
@@ -156,12 +175,13 @@ impl<'a> Drive<'a> {
         command: Opcode,
         sense: Sense,
         (verdict, why): (Verdict, &'static str),
+        during: During,
         patience: &mut Patience,
     ) -> Result<(), Trouble> {
         match verdict {
             // News is told once: the next try will do without a wait.
-            Verdict::Retry if sense.key == 6 && patience.news_once() => return Ok(()),
-            Verdict::Retry | Verdict::InProgress => self.show(sense)?,
+            Verdict::Retry if (sense.key == 6 || sense.deferred) && patience.news_once() => return Ok(()),
+            Verdict::Retry | Verdict::InProgress => self.show(sense, during)?,
             Verdict::StartUnit if patience.start_once() => self.spin_up()?,
             _ => return Err(Trouble::refused(command, sense, verdict, why)),
         }
@@ -175,28 +195,64 @@ impl<'a> Drive<'a> {
     }
 
     /// Shows the progress of a long operation. Some drives tell it in REQUEST SENSE alone.
-    fn show(&mut self, sense: Sense) -> Result<(), Trouble> {
+    fn show(&mut self, sense: Sense, during: During) -> Result<(), Trouble> {
         let fraction = match sense.fraction() {
             Some(fraction) => Some(fraction),
-            None if sense.key == 2 && sense.asc == 0x04 => self.request_sense()?,
+            None if sense.key == 2 && sense.asc == 0x04 => self.request_sense(during)?,
             None => None,
         };
         self.update(|progress| progress.fraction = fraction.or(progress.fraction));
         Ok(())
     }
 
-    fn request_sense(&mut self) -> Result<Option<f64>, Trouble> {
+    /// Asks how far it is. Whatever else the drive says is gone once it is told: while something is brought onto the
+    /// disc it counts as if a command had been answered so.
+    fn request_sense(&mut self, during: During) -> Result<Option<f64>, Trouble> {
         let mut answer = [0; Sense::FIXED_LEN];
         let cdb = RequestSense::new(Sense::FIXED_LEN as u8);
-        let outcome = self.once(&cdb, Data::FromDrive(&mut answer), QUICK);
+        let outcome = self.once(&cdb, Data::FromDrive(&mut answer), poll_limit(during));
         let outcome = outcome.map_err(|source| Trouble::link(Opcode::REQUEST_SENSE, source))?;
-        let sense = Sense::parse(answer.get(..outcome.transferred).unwrap_or_default());
-        Ok(sense.and_then(|sense| sense.fraction()))
+        let sense = match outcome.status.refusal() {
+            Some(sense) if sense.key == 5 && !sense.deferred => None,
+            Some(sense) => Some(sense),
+            None => Sense::parse(answer.get(..outcome.transferred).unwrap_or_default()),
+        };
+        let Some(sense) = sense.filter(|sense| !matches!(sense.key, 0 | 2)) else {
+            return Ok(sense.and_then(|sense| sense.fraction()));
+        };
+        let recording = matches!(
+            during,
+            During::Write | During::Flush | During::Close | During::Blanking | During::Format
+        );
+        match judge(sense, during) {
+            (
+                Verdict::Proceed
+                | Verdict::Retry
+                | Verdict::InProgress
+                | Verdict::DriveBufferFull
+                | Verdict::AskNextAddress,
+                why,
+            ) => tracing::debug!(%sense, why, "the drive remarks"),
+            (verdict, why) if recording => {
+                return Err(Trouble::refused(Opcode::REQUEST_SENSE, sense, verdict, why));
+            }
+            (_, why) => tracing::debug!(%sense, why, "the drive remarks"),
+        }
+        Ok(None)
     }
 
     fn spin_up(&mut self) -> Result<(), Trouble> {
         let cdb = StartStopUnit::start(true);
         self.once(&cdb, Data::None, QUICK).map(drop).map_err(|e| Trouble::link(Opcode::START_STOP_UNIT, e))
+    }
+}
+
+/// While a drive brings something onto the disc it may leave even the simplest question waiting; giving up on one
+/// resets it, and costs the disc.
+const fn poll_limit(during: During) -> Duration {
+    match during {
+        During::Write | During::Flush | During::Close | During::Blanking | During::Format => PATIENT,
+        _ => QUICK,
     }
 }
 
@@ -241,6 +297,8 @@ impl Patience {
 
 /// Commands that are answered at once, or after a spin-up.
 pub(super) const QUICK: Duration = Duration::from_secs(30);
+/// Questions to a drive that may be busy with the disc.
+const PATIENT: Duration = Duration::from_secs(300);
 /// Short operations end within the first polls; long ones are polled twice a second.
 const FIRST_POLL: Duration = Duration::from_millis(10);
 const FIRST_RETRY: Duration = Duration::from_millis(50);

@@ -10,6 +10,7 @@ use crate::mmc::policy::{During, Verdict};
 use super::drive::Drive;
 use super::error::{Doing, Scene, Trouble};
 use super::inspect;
+use super::record::one_line;
 use super::tray::{self, Locked};
 
 /// Erases the disc: the whole of it, or what makes it blank again. It cannot be stopped once it has begun.
@@ -20,9 +21,9 @@ use super::tray::{self, Locked};
 pub fn erase(drive: &mut Drive<'_>, full: bool, eject: bool) -> api::Result<()> {
     drive.begin(Phase::Preparing, 0, true);
     let looking = |trouble: Trouble| Scene::new(Doing::Looking).error(&trouble);
-    let facts = inspect::facts(drive).map_err(looking)?.ok_or_else(no_disc)?;
+    let facts = inspect::facts_for_erasing(drive).map_err(looking)?.ok_or_else(no_disc)?;
     let plan = burn::plan_erase(&facts, full)?;
-    tracing::info!(%plan, "erasing");
+    tracing::info!(plan = one_line(&plan), "erasing");
     let scene = Scene {
         doing: Doing::Erasing,
         harm: Harm::DiscUntouched,
@@ -57,7 +58,7 @@ pub(super) fn no_disc() -> api::Error {
 
 fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Trouble> {
     let what = if full { Blank::FULL } else { Blank::MINIMAL };
-    match drive.tell(&Blank::new(what, true), During::Blanking, COMMAND) {
+    match drive.tell(&Blank::new(what, true), During::Blanking, limit) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             // Some drives know the command without its Immed bit alone, and tell no progress then.
             drive.tell(&Blank::new(what, false), During::Blanking, limit)?;
@@ -66,5 +67,3 @@ fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Troub
     }
     drive.settle(During::Blanking, limit)
 }
-
-const COMMAND: Duration = Duration::from_secs(200);

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use crate::api::BLOCK;
 use crate::mmc::capacity::BufferCapacity;
+use crate::mmc::cdb::{Cdb, ReadBufferCapacity};
+use crate::mmc::opcode::Opcode;
+use crate::mmc::policy::{During, Verdict, judge};
+use crate::mmc::sense::Sense;
+use crate::mmc::transport::Data;
 
-use super::drive::Drive;
+use super::drive::{Drive, QUICK};
 use super::error::Trouble;
-use super::inspect;
 
 /// Watches the buffer of a drive that writes. It is not asked before it must have been full once: drives exist that
 /// lock up on the question until then.
@@ -59,17 +63,18 @@ impl Gauge {
         self.least
     }
 
-    /// Asks the drive, if that is due. Silence is no failure: the next WRITE tells what is wrong.
-    pub fn look(&mut self, drive: &mut Drive<'_>) {
-        if self.full_once && self.due(drive.host.now()) {
-            let _ = self.ask(drive);
-        }
+    /// Asks the drive, if that is due.
+    ///
+    /// # Errors
+    /// What the drive says about its writing, or what became of the link to it.
+    pub fn look(&mut self, drive: &mut Drive<'_>) -> Result<(), Trouble> {
+        if self.full_once && self.due(drive.host.now()) { self.ask(drive) } else { Ok(()) }
     }
 
     /// The drive has said that its buffer is full: how long to wait before the same WRITE again.
     ///
     /// # Errors
-    /// What became of the link to the drive.
+    /// As [`Gauge::look`].
     pub fn drain(&mut self, drive: &mut Drive<'_>) -> Result<Duration, Trouble> {
         self.full_once = true;
         let now = drive.host.now();
@@ -92,7 +97,16 @@ impl Gauge {
 
     fn ask(&mut self, drive: &mut Drive<'_>) -> Result<(), Trouble> {
         self.asked = Some(drive.host.now());
-        let Some(buffer) = inspect::buffer(drive)? else {
+        let cdb = ReadBufferCapacity::new();
+        let mut answer = [0; ANSWER];
+        // Sent once: whoever waited here for an answer would hold up the writing.
+        let outcome = drive.once(&cdb, Data::FromDrive(&mut answer), QUICK);
+        let outcome = outcome.map_err(|source| Trouble::link(ReadBufferCapacity::OPCODE, source))?;
+        if let Some(sense) = outcome.status.refusal() {
+            return self.refused(sense);
+        }
+        let answer = answer.get(..outcome.transferred).unwrap_or_default();
+        let Some(buffer) = BufferCapacity::parse(answer).ok().filter(|buffer| buffer.size > 0) else {
             self.silent = true;
             return Ok(());
         };
@@ -102,8 +116,33 @@ impl Gauge {
         self.least = self.least.map_or(percent, |least| percent.map(|now| least.min(now)).or(Some(least)));
         Ok(())
     }
+
+    /// A drive in the middle of writing tells bad news to whichever command comes next: most of what it says here
+    /// is about the blocks that it has taken.
+    fn refused(&mut self, sense: Sense) -> Result<(), Trouble> {
+        match judge(sense, During::Write) {
+            (Verdict::Unsupported, _) if sense.key == 5 && matches!(sense.asc, 0x20 | 0x24) => {
+                self.silent = true;
+                Ok(())
+            }
+            // Not now; or recovered, or trouble with this question's own way.
+            (
+                Verdict::Proceed
+                | Verdict::Retry
+                | Verdict::StartUnit
+                | Verdict::InProgress
+                | Verdict::DriveBufferFull
+                | Verdict::AskNextAddress,
+                _,
+            ) => Ok(()),
+            (Verdict::FlushThenRepeat, _) if sense.key == 2 => Ok(()),
+            (verdict, why) => Err(Trouble::refused(Opcode::READ_BUFFER_CAPACITY, sense, verdict, why)),
+        }
+    }
 }
 
+/// Bytes of an answer to READ BUFFER CAPACITY (MMC-6 6.17.3).
+const ANSWER: usize = 12;
 /// Buffers are of half a megabyte to eight: this much has filled most of them.
 const USUAL: u64 = 4 * 1024 * 1024;
 const ASK_EVERY: Duration = Duration::from_millis(500);

@@ -55,6 +55,39 @@ pub(super) fn facts(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
     Ok(Some(gather(drive, &configuration, &capabilities, disc, &[])?))
 }
 
+/// The facts that erasing needs; `None` when there is no disc. A CD-RW that cannot be read, because its table of
+/// contents was never written or is spoilt, is known by its profile alone.
+pub(super) fn facts_for_erasing(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
+    let trouble = match facts(drive) {
+        Err(trouble @ (Trouble::Refused { .. } | Trouble::Malformed(_) | Trouble::NeverReady { .. })) => {
+            trouble
+        }
+        known => return known,
+    };
+    let configuration = configuration(drive)?;
+    if configuration.current != Profile::CD_RW {
+        return Err(trouble);
+    }
+    tracing::warn!(%trouble, "the disc tells nothing of itself");
+    let capabilities = capabilities(drive)?;
+    Ok(Some(Facts {
+        profile: configuration.current.0,
+        status: DiscStatus::Other,
+        last_session: SessionState::Damaged,
+        rewritable: true,
+        protected: false,
+        last_track: 1,
+        next_writable: None,
+        free_blocks: 0,
+        last_lead_out: None,
+        can_write: can_write(&configuration),
+        test_write: configuration.can_test_write(),
+        underrun_free: underrun_free(&configuration),
+        can_blank: can_blank(&configuration, &capabilities),
+        write_speeds: Vec::new(),
+    }))
+}
+
 /// READ DISC INFORMATION.
 pub(super) fn disc_information(drive: &mut Drive<'_>) -> Result<DiscInformation, Trouble> {
     let answer = drive.ask(&ReadDiscInformation::new(DiscInformation::LEN as u16), During::Query)?;
@@ -86,11 +119,19 @@ pub(super) fn capabilities(drive: &mut Drive<'_>) -> Result<Capabilities, Troubl
 }
 
 fn look(drive: &mut Drive<'_>) -> Result<Look, Trouble> {
+    // Once it is ready a drive answers at once: many questions that it puts off must not add up to hours.
+    let looked = look_around(drive);
+    drive.until = None;
+    looked
+}
+
+fn look_around(drive: &mut Drive<'_>) -> Result<Look, Trouble> {
     let inquiry = InquiryData::parse(&drive.ask(&Inquiry::new(InquiryData::LEN as u16), During::Query)?)?;
     if inquiry.device_type != InquiryData::OPTICAL {
         return Err(Trouble::NotOptical { device_type: inquiry.device_type });
     }
     let present = ready(drive)?;
+    drive.until = Some(drive.host.now().saturating_add(LOOK));
     let configuration = configuration(drive)?;
     let capabilities = capabilities(drive)?;
     let buffer_bytes = match capabilities.buffer_kib {
@@ -195,10 +236,6 @@ fn gather(
     let last_track = disc.last_track_in_last_session;
     let takes_data = profile.is_recordable() && status != DiscStatus::Closed;
     let track = if takes_data { open_track(drive, last_track)? } else { None };
-    let flag = |feature, mask: u8| {
-        let data = configuration.feature(feature).and_then(|feature| feature.data.first());
-        data.is_some_and(|flags| flags & mask != 0)
-    };
     Ok(Facts {
         profile: profile.0,
         status,
@@ -217,9 +254,15 @@ fn gather(
         can_write: can_write(configuration),
         test_write: configuration.can_test_write(),
         underrun_free: underrun_free(configuration),
-        can_blank: flag(code::CD_TAO, CD_RW) || capabilities.writes_cd_rw,
+        can_blank: can_blank(configuration, capabilities),
         write_speeds: kilobytes(speeds),
     })
+}
+
+/// The drive writes CD-RW, so that it can blank them.
+fn can_blank(configuration: &Configuration, capabilities: &Capabilities) -> bool {
+    let data = configuration.feature(code::CD_TAO).and_then(|feature| feature.data.first());
+    data.is_some_and(|flags| flags & CD_RW != 0) || capabilities.writes_cd_rw
 }
 
 /// The drive's feature for writing this disc is there, and current.
@@ -358,6 +401,8 @@ fn printable(text: String) -> String {
 
 /// After a disc was inserted.
 pub(super) const READY: Duration = Duration::from_secs(300);
+/// All questions of a look together.
+const LOOK: Duration = Duration::from_secs(300);
 /// Every feature of every drive that is known fits several times.
 const CONFIGURATION: u16 = 4096;
 /// A CD has 99 tracks, a DVD+R 153 fragments.

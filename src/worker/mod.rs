@@ -1,17 +1,19 @@
 //! The privileged side: the one process that speaks to a recorder.
 //!
 //! A worker's standard input is its end of a channel to the broker ([`serve`]). The first message names a device; the
-//! worker opens it ([`device`]), looks at the drive and the disc ([`inspect()`]) and tells. From then on it does one thing
-//! at a time: look again, record ([`record()`]), blank ([`erase()`]), move the tray. A burn is a plan of the burn room, run
-//! step by step (`steps`), its blocks taken from the ring and written (`write`, `gauge`), read back (`verify`). Every
-//! command goes through one place (`drive`), which has the patience that the sense policy asks for; every failure is put
-//! into words in one place ([`error`]). When the broker dies, a burn or erasure goes on to its end, and the worker leaves.
+//! worker opens it ([`device`]), looks at the drive and the disc ([`inspect()`]) and tells. From then on it does one
+//! thing at a time: look again, record ([`record()`]), blank ([`erase()`]), move the tray. A burn is a plan of the
+//! burn room, run step by step (`steps`), its blocks taken from the ring and written (`write`, `chunk`, `gauge`), read
+//! back (`verify`). Every command goes through one place (`drive`), which has the patience that the sense policy asks
+//! for; every failure is put into words in one place ([`error`]). When the broker dies, a burn or erasure goes on to
+//! its end, and the worker leaves.
 
 pub mod device;
 pub mod error;
 pub mod host;
 
 mod broker;
+mod chunk;
 mod drive;
 mod erase;
 mod gauge;

@@ -2,7 +2,7 @@
 
 use crate::api::{self, ErrorKind, Phase, Report, Verify};
 use crate::burn::{self, Content, Harm, Plan};
-use crate::wire::broker_worker::RecordOrder;
+use crate::wire::broker_worker::{Expected, RecordOrder};
 use crate::wire::ring::Consumer;
 
 use super::drive::Drive;
@@ -48,8 +48,10 @@ pub fn record(drive: &mut Drive<'_>, order: &RecordOrder, mut ring: Consumer) ->
         ring.close();
         let verified =
             written.and_then(|(report, sums)| check(&mut locked, order, &look, report, sums.as_deref()));
-        leave_test_write(&mut locked, &plan);
-        speed::restore(&mut locked, kind(&look));
+        locked.insist(|drive| {
+            leave_test_write(drive, &plan);
+            speed::restore(drive, kind(&look));
+        });
         verified?
     };
     Ok(if order.options.eject { with_tray_open(drive, report) } else { report })
@@ -62,7 +64,7 @@ fn prepare(drive: &mut Drive<'_>, order: &RecordOrder) -> api::Result<(Look, Pla
     let content = Content { blocks: order.blocks, start: order.start };
     // A disc that takes nothing is refused by the plan, in better words than a comparison has.
     if let Some(expected) = facts.expected()
-        && expected != order.expected
+        && !same_disc(expected, order)
     {
         tracing::info!(?expected, ordered = ?order.expected, "the disc is another one");
         return Err(api::Error::new(
@@ -72,8 +74,24 @@ fn prepare(drive: &mut Drive<'_>, order: &RecordOrder) -> api::Result<(Look, Pla
         ));
     }
     let plan = burn::plan_record(facts, content, &order.options)?;
-    tracing::info!(%plan, "recording");
+    tracing::info!(plan = one_line(&plan), "recording");
     Ok((look, plan))
+}
+
+/// The disc is the one that was planned for. Drives count their free blocks otherwise once they are set up for
+/// writing: another count is another disc only when the image does not fit.
+const fn same_disc(found: Expected, order: &RecordOrder) -> bool {
+    let Expected { profile, next_writable, free_blocks } = order.expected;
+    found.profile == profile
+        && found.next_writable == next_writable
+        && (found.free_blocks == free_blocks || found.free_blocks >= order.blocks)
+}
+
+/// A plan for the log.
+pub(super) fn one_line(plan: &Plan) -> String {
+    let text = plan.to_string();
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// Four bytes a block, when every block will be compared.

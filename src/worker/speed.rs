@@ -24,7 +24,8 @@ pub(super) fn choose(
     let cd = matches!(kind, MediaKind::CdR | MediaKind::CdRw);
     let streamed = match chosen {
         // Drives want their own descriptor back unchanged; CDs are older than the command.
-        Some(speed) if !cd => {
+        // One without an end was made of page 2Ah, and is none of the drive's own.
+        Some(speed) if !cd && speed.end > 0 => {
             accepted(drive.give(&SetStreaming::new(), &speed.request().emit(), During::SetSpeed))?
         }
         _ => false,

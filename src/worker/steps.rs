@@ -6,7 +6,7 @@ use crate::api::{self, DiscStatus, ErrorKind, MediaKind, Phase, Report};
 use crate::burn::{Act, CloseFunction, Harm, Plan, Step, WriteMode, WriteParameters};
 use crate::mmc::cdb::{Cdb, CloseTrackSession, ModeSelect10, ModeSense10, SynchronizeCache};
 use crate::mmc::disc_info;
-use crate::mmc::page::{self, MultiSession};
+use crate::mmc::page::{self, DataBlock, MultiSession, WriteType};
 use crate::mmc::policy::{During, Verdict};
 use crate::mmc::sense::Sense;
 use crate::wire::broker_worker::RecordOrder;
@@ -28,6 +28,8 @@ pub(super) struct Burn<'b, 'a> {
     report: Report,
     sums: Option<Vec<u32>>,
     first_write: Option<Duration>,
+    /// Writing ended early: what is closed now is not all of the content.
+    early: bool,
 }
 
 impl<'b, 'a> Burn<'b, 'a> {
@@ -45,7 +47,7 @@ impl<'b, 'a> Burn<'b, 'a> {
             simulated: order.options.simulate,
             ..Report::default()
         };
-        Self { drive, ring, look, plan, order, report, sums: None, first_write: None }
+        Self { drive, ring, look, plan, order, report, sums: None, first_write: None, early: false }
     }
 
     /// Runs every step. `sums` has room for a checksum of each block, when they are wanted.
@@ -94,12 +96,18 @@ impl<'b, 'a> Burn<'b, 'a> {
             }
             Act::CloseTrack(track) => {
                 self.begin_closing();
-                close(self.drive, CloseTrackSession::TRACK, *track, step.timeout)
-                    .map_err(|trouble| closing.error(&trouble))
+                match close(self.drive, CloseTrackSession::TRACK, *track, step.timeout) {
+                    // Closing the session closes its track, too; if it does not, that will be refused.
+                    Err(Trouble::Refused { sense, why, .. }) if sense.key == 5 && !sense.deferred => {
+                        tracing::warn!(%sense, why, "the track could not be closed by itself");
+                        Ok(())
+                    }
+                    closed => closed.map_err(|trouble| closing.error(&trouble)),
+                }
             }
             Act::CloseSession { function, otherwise } => {
                 self.begin_closing();
-                close_session(self.drive, *function, *otherwise, step.timeout)
+                self.close_session(*function, *otherwise, step.timeout)
                     .map_err(|trouble| closing.error(&trouble))
             }
             // No recipe for a burn has this step.
@@ -109,28 +117,39 @@ impl<'b, 'a> Burn<'b, 'a> {
 
     fn write(&mut self, at: usize, job: Job) -> api::Result<()> {
         if let Err(stop) = write::prefill(self.drive, self.ring) {
-            return Err(self.stopped(stop, 0));
+            return Err(self.stopped(stop, false));
         }
         self.recheck(job)?;
+        self.set_again()?;
         self.first_write = Some(self.drive.host.now());
         let (buffer, sums) = (self.look.inspection.buffer_bytes, self.sums.take());
         let mut writer = Writer::new(self.drive, self.ring, job, buffer, sums);
         let ended = writer.run();
-        let (written, content) = (writer.written(), writer.content());
+        let unsure = writer.unsure();
         let rounded = match &ended {
-            Err(Stop::Cancelled | Stop::Source(_)) if written > 0 => writer.round_up(),
+            Err(Stop::Cancelled | Stop::Source(_)) if unsure || writer.written() > 0 => writer.round_up(),
             _ => Ok(()),
         };
+        let (written, content) = (writer.written(), writer.content());
         let (sums, stats) = writer.finish();
         self.sums = sums;
         self.take(stats);
         match (ended, rounded) {
             (Ok(()), _) => Ok(()),
-            (Err(stop), _) if written == 0 => Err(self.stopped(stop, 0)),
-            (Err(Stop::Drive(trouble, block)), _) | (Err(_), Err(Stop::Drive(trouble, block))) => {
-                Err(self.stopped(Stop::Drive(trouble, block), written))
+            (Err(Stop::Drive(trouble, block)), _) => {
+                Err(self.stopped(Stop::Drive(trouble, block), written > 0 || unsure))
             }
-            (Err(stop), _) => Err(self.end_early(at, &stop, content)),
+            // Padding that the drive refuses is no reason to leave the disc open.
+            (Err(_), Err(Stop::Drive(trouble @ Trouble::Link { .. }, block))) => {
+                Err(self.stopped(Stop::Drive(trouble, block), true))
+            }
+            (Err(stop), Ok(())) if written == 0 => Err(self.stopped(stop, false)),
+            (Err(stop), rounded) => {
+                if let Err(Stop::Drive(trouble, block)) = rounded {
+                    tracing::warn!(%trouble, block, "the track could not be padded");
+                }
+                Err(self.end_early(at, &stop, content))
+            }
         }
     }
 
@@ -155,15 +174,49 @@ impl<'b, 'a> Burn<'b, 'a> {
         ))
     }
 
-    /// The error of a burn that has to be left as it is.
-    fn stopped(&self, stop: Stop, written: u32) -> api::Error {
-        let harm = match &stop {
-            // "Not ready", "illegal" and "news" mean that the drive took nothing.
-            Stop::Drive(Trouble::Refused { sense, .. }, _)
-                if written == 0 && matches!(sense.key, 2 | 5 | 6) =>
-            {
-                Harm::DiscUntouched
+    /// Page 05h once more, and read back: a drive that was reset while the ring filled has forgotten it, and would
+    /// write in some other way, or write for real what was to be a simulation.
+    fn set_again(&mut self) -> api::Result<()> {
+        let scene = self.scene(Doing::Preparing, Harm::DiscUntouched);
+        let set = self.plan.steps.iter().find_map(|step| match &step.act {
+            Act::WriteParameters(parameters) => Some(parameters),
+            _ => None,
+        });
+        let Some(wanted) = set else { return Ok(()) };
+        write_parameters(self.drive, wanted).map_err(|trouble| scene.error(&trouble))?;
+        match read_back(self.drive).map_err(|trouble| scene.error(&trouble))? {
+            Some(page) if holds(&page, wanted) => Ok(()),
+            None if !wanted.test => {
+                tracing::debug!("the drive does not tell how it is set");
+                Ok(())
             }
+            found => {
+                tracing::warn!(?found, ?wanted, "the drive is not set as it was told");
+                Err(self.not_set(wanted.test))
+            }
+        }
+    }
+
+    fn not_set(&self, test: bool) -> api::Error {
+        let disc = self.kind().name();
+        if test {
+            let message = format!(
+                "The drive does not confirm that it would only simulate, and might write the {disc} for real: nothing \
+                 was written. Record without `simulate`."
+            );
+            return api::Error::new(ErrorKind::NotSupported, message);
+        }
+        let message = format!(
+            "The drive does not keep the settings that writing the {disc} needs: nothing was written. Switch it off \
+             and on, and try again."
+        );
+        api::Error::new(ErrorKind::InitializeWrite, message)
+    }
+
+    /// The error of a burn that has to be left as it is; `begun` when something is, or may be, on the disc.
+    fn stopped(&self, stop: Stop, begun: bool) -> api::Error {
+        let harm = match &stop {
+            Stop::Drive(..) if !begun => Harm::DiscUntouched,
             Stop::Cancelled | Stop::Source(_) => Harm::DiscUntouched,
             Stop::Drive(..) if self.order.options.simulate => Harm::DiscUntouched,
             Stop::Drive(..) => Harm::DiscUnfinished,
@@ -182,6 +235,7 @@ impl<'b, 'a> Burn<'b, 'a> {
 
     /// Closes what was written, so that the disc is readable as far as it goes, and says what it is now.
     fn end_early(&mut self, at: usize, stop: &Stop, content: u32) -> api::Error {
+        self.early = true;
         let mut closed = Ok(());
         for step in self.plan.steps.iter().skip(at + 1) {
             closed = self.step(at, step);
@@ -212,6 +266,32 @@ impl<'b, 'a> Burn<'b, 'a> {
                 ErrorKind::UserAbort,
                 format!("The burn was cancelled after {content} of {total} blocks. {now}"),
             ),
+        }
+    }
+
+    /// Some drives want a CD's track closed by name before its session, though the flush has ended it.
+    fn close_session(
+        &mut self,
+        function: CloseFunction,
+        otherwise: Option<CloseFunction>,
+        limit: Duration,
+    ) -> Result<(), Trouble> {
+        let closed = close_session(self.drive, function, otherwise, limit);
+        let cd = matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw);
+        match closed {
+            Err(Trouble::Refused { sense, .. }) if cd && !sense.deferred && sense.is(5, 0x72, 0x03) => {
+                let track = self.look.facts.as_ref().map_or(1, |facts| facts.last_track.max(1));
+                tracing::warn!(track, "the drive calls the track incomplete: closing it by name");
+                match close(self.drive, CloseTrackSession::TRACK, track, limit) {
+                    Ok(()) => {}
+                    Err(Trouble::Refused { sense, why, .. }) if sense.key == 5 => {
+                        tracing::warn!(%sense, why, "the track could not be closed");
+                    }
+                    Err(trouble) => return Err(trouble),
+                }
+                close_session(self.drive, function, otherwise, limit)
+            }
+            closed => closed,
         }
     }
 
@@ -252,6 +332,7 @@ impl<'b, 'a> Burn<'b, 'a> {
 
     fn scene(&self, doing: Doing, harm: Harm) -> Scene<'static> {
         let rewritable = self.look.facts.as_ref().is_some_and(|facts| facts.rewritable);
+        let harm = if self.early && harm == Harm::WrittenNotClosed { Harm::DiscUnfinished } else { harm };
         Scene { doing, harm, block: None, disc: self.kind().name(), rewritable }
     }
 
@@ -277,9 +358,32 @@ pub(super) fn leave_test_write(drive: &mut Drive<'_>, plan: &Plan) {
     }
 }
 
+/// Page 05h as the drive has it; `None` when it does not tell.
+fn read_back(drive: &mut Drive<'_>) -> Result<Option<page::WriteParameters>, Trouble> {
+    let code = page::WriteParameters::CODE;
+    let answer = drive.query(&ModeSense10::new(code, 256))?.unwrap_or_default();
+    Ok(page::find(&answer, code).and_then(|page| page::WriteParameters::parse(page).ok()))
+}
+
+/// The page says what was wanted, as far as a wrong value would spoil the disc.
+fn holds(page: &page::WriteParameters, wanted: &WriteParameters) -> bool {
+    let (write_type, track_mode, data_block) = match wanted.mode {
+        WriteMode::TrackAtOnce => (WriteType::TrackAtOnce, 4, DataBlock::MODE_1),
+    };
+    page.write_type == write_type
+        && page.track_mode == track_mode
+        && page.data_block == data_block
+        && page.test_write == wanted.test
+        && page.multi_session == multi_session(wanted)
+}
+
+const fn multi_session(wanted: &WriteParameters) -> MultiSession {
+    if wanted.appendable { MultiSession::More } else { MultiSession::Last }
+}
+
 /// Sets page 05h: composed anew, or when the drive does not like that, its own page with our fields.
 fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(), Trouble> {
-    let multi = if wanted.appendable { MultiSession::More } else { MultiSession::Last };
+    let multi = multi_session(wanted);
     let page = match wanted.mode {
         WriteMode::TrackAtOnce => page::WriteParameters {
             underrun_protection: wanted.underrun_free,
@@ -312,7 +416,7 @@ fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(
 
 fn flush(drive: &mut Drive<'_>, limit: Duration) -> Result<(), Trouble> {
     drive.begin(Phase::Flushing, 0, false);
-    match drive.tell(&SynchronizeCache::new(true), During::Flush, COMMAND) {
+    match drive.tell(&SynchronizeCache::new(true), During::Flush, limit) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             drive.tell(&SynchronizeCache::new(false), During::Flush, limit)
         }
@@ -335,7 +439,7 @@ fn close_session(
 }
 
 fn close(drive: &mut Drive<'_>, function: u8, track: u16, limit: Duration) -> Result<(), Trouble> {
-    match drive.tell(&CloseTrackSession::new(function, track, true), During::Close, COMMAND) {
+    match drive.tell(&CloseTrackSession::new(function, track, true), During::Close, limit) {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             drive.tell(&CloseTrackSession::new(function, track, false), During::Close, limit)?;
         }
@@ -360,7 +464,6 @@ fn still_there(drive: &mut Drive<'_>, limit: Duration, sense: Sense) -> Result<(
     Ok(())
 }
 
-const COMMAND: Duration = Duration::from_secs(200);
 /// The byte of page 05h behind which nothing of ours stands: the session format.
 const FIELDS: usize = 8;
 /// Blocks of a CD's first lead-out, and of the lead-in that the session gets (MMC-6 4.2.3.5).

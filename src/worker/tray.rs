@@ -7,7 +7,6 @@ use crate::api::{self, ErrorKind, Phase};
 use crate::mmc::cdb::{PreventAllow, StartStopUnit};
 use crate::mmc::opcode::Opcode;
 use crate::mmc::policy::{During, Verdict};
-use crate::mmc::transport::Data;
 
 use super::drive::{Drive, QUICK};
 use super::error::{Doing, Scene, Trouble};
@@ -33,8 +32,9 @@ impl<'d, 'a> Locked<'d, 'a> {
 
 impl Drop for Locked<'_, '_> {
     fn drop(&mut self) {
-        if let Err(error) = self.drive.once(&PreventAllow::new(false), Data::None, QUICK) {
-            tracing::debug!(%error, "the tray could not be unlocked");
+        let allow = |drive: &mut Drive<'_>| drive.tell(&PreventAllow::new(false), During::SetSpeed, QUICK);
+        if let Err(trouble) = self.drive.insist(allow) {
+            tracing::warn!(%trouble, "the tray could not be unlocked");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::{self, BLOCK, ErrorKind, Phase, VerifyReport};
 use crate::image::read::{StructureError, check_structure};
-use crate::mmc::cdb::{Cdb, Read10};
+use crate::mmc::cdb::{Cdb, Read10, StartStopUnit};
 use crate::mmc::policy::{During, Verdict, judge};
 use crate::mmc::transport::Data;
 
@@ -22,7 +22,7 @@ pub(super) fn full(
     sums: &[u32],
     scene: Scene<'_>,
 ) -> api::Result<VerifyReport> {
-    begin(drive, sums.len() as u64, scene)?;
+    begin(drive, sums.len() as u64, start, scene)?;
     let mut buffer = vec![0; CHUNK_BLOCKS * BLOCK];
     let mut at = start;
     for wanted in sums.chunks(CHUNK_BLOCKS) {
@@ -46,7 +46,7 @@ pub(super) fn full(
 /// # Errors
 /// `VerifyFailed` naming the block that is not what it should be, `UserAbort`.
 pub(super) fn quick(drive: &mut Drive<'_>, start: u32, scene: Scene<'_>) -> api::Result<VerifyReport> {
-    begin(drive, 0, scene)?;
+    begin(drive, 0, start, scene)?;
     let mut blocks = 0;
     let checked = check_structure(
         |at, block: &mut [u8; BLOCK]| {
@@ -71,10 +71,31 @@ pub(super) fn quick(drive: &mut Drive<'_>, start: u32, scene: Scene<'_>) -> api:
     }
 }
 
-fn begin(drive: &mut Drive<'_>, blocks: u64, scene: Scene<'_>) -> api::Result<()> {
+fn begin(drive: &mut Drive<'_>, blocks: u64, start: u32, scene: Scene<'_>) -> api::Result<()> {
     drive.begin(Phase::Verifying, blocks, true);
     // The drive looks at the closed disc anew, and may announce it.
-    drive.settle(During::Load, READY).map_err(|trouble| failed(&trouble, scene))
+    let ready = drive.settle(During::Load, READY).and_then(|()| first(drive, start));
+    ready.map_err(|trouble| failed(&trouble, scene))
+}
+
+/// Has the drive find the first block. Some take minutes over a disc that they have just closed, and some know what
+/// they wrote only after it was spun down and up again.
+fn first(drive: &mut Drive<'_>, start: u32) -> Result<(), Trouble> {
+    let mut block = [0; BLOCK];
+    match read_within(drive, start, &mut block, READY) {
+        Err(trouble @ Trouble::Refused { .. }) => {
+            tracing::info!(%trouble, "the first block cannot be read: spinning the disc down and up");
+            for command in [StartStopUnit::stop(false), StartStopUnit::start(false)] {
+                match drive.tell(&command, During::Load, READY) {
+                    Ok(()) | Err(Trouble::Refused { .. }) => {}
+                    Err(trouble) => return Err(trouble),
+                }
+            }
+            // Whether that has helped, the verification itself finds out.
+            drive.settle(During::Load, READY)
+        }
+        other => other,
+    }
 }
 
 /// Reads blocks; when that fails, one by one, to name the first that is bad.
@@ -92,18 +113,22 @@ fn read(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8], scene: Scene<'_>) -> a
 }
 
 fn read_at_once(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8]) -> Result<(), Trouble> {
+    read_within(drive, at, bytes, READ)
+}
+
+fn read_within(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8], limit: Duration) -> Result<(), Trouble> {
     // Chunks of 32 blocks below 2^31: the plan has seen to that.
     let cdb = Read10::new(at.cast_signed(), (bytes.len() / BLOCK) as u16);
-    let mut patience = Patience::new(drive.host.now(), READ, FIRST_PAUSE);
+    let mut patience = Patience::new(drive.host.now(), limit, FIRST_PAUSE);
     let wanted = bytes.len();
     loop {
-        let outcome = drive.once(&cdb, Data::FromDrive(&mut *bytes), READ);
+        let outcome = drive.once(&cdb, Data::FromDrive(&mut *bytes), limit);
         let outcome = outcome.map_err(|source| Trouble::link(Read10::OPCODE, source))?;
         match outcome.status.refusal() {
             None => return whole(outcome.transferred, wanted),
             Some(sense) => match judge(sense, During::Read) {
                 (Verdict::Proceed, _) => return whole(outcome.transferred, wanted),
-                verdict => drive.later(Read10::OPCODE, sense, verdict, &mut patience)?,
+                verdict => drive.later(Read10::OPCODE, sense, verdict, During::Read, &mut patience)?,
             },
         }
     }

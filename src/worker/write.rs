@@ -10,6 +10,7 @@ use crate::mmc::sense::Sense;
 use crate::mmc::transport::Data;
 use crate::wire::ring::{CHUNK, Consumer, RingError, Take};
 
+use super::chunk::{Buffer, CHUNK_BLOCKS, Taken, Try, took_nothing};
 use super::drive::{Drive, Patience, QUICK};
 use super::error::Trouble;
 use super::gauge::Gauge;
@@ -47,6 +48,16 @@ pub(super) enum Stop {
     Source(String),
 }
 
+impl Stop {
+    /// Trouble at a block. A cancel that was heard in some question on the way is a cancel like any other.
+    pub fn at(trouble: Trouble, lba: u32) -> Self {
+        match trouble {
+            Trouble::Cancelled => Self::Cancelled,
+            trouble => Self::Drive(trouble, lba),
+        }
+    }
+}
+
 /// Writes a track.
 pub(super) struct Writer<'w, 'a> {
     drive: &'w mut Drive<'a>,
@@ -60,7 +71,7 @@ pub(super) struct Writer<'w, 'a> {
     content: u32,
     /// Blocks that the drive has taken, padding included.
     written: u32,
-    /// The last WRITE was refused: the drive may stand elsewhere.
+    /// After the last WRITE only the drive knows what it took of it.
     unsure: bool,
     stats: Stats,
 }
@@ -68,14 +79,29 @@ pub(super) struct Writer<'w, 'a> {
 /// Waits until the ring is full, or holds all there is.
 pub(super) fn prefill(drive: &mut Drive<'_>, ring: &Consumer) -> Result<(), Stop> {
     let source = |error: RingError| Stop::Source(error.to_string());
+    let (mut since, mut fill) = (drive.host.now(), ring.fill());
     loop {
         drive.check_cancel().map_err(|_| Stop::Cancelled)?;
         if ring.full() || ring.finished() || ring.wake_when(ring.chunks()).map_err(source)? {
             return Ok(());
         }
         ring.wait(drive.host.wake(), Some(RING_WAIT)).map_err(source)?;
+        if ring.fill() > fill {
+            (since, fill) = (drive.host.now(), ring.fill());
+        }
+        forsaken(drive, since)?;
         drive.update(|progress| progress.ring_fill = Some(ring.fill()));
     }
+}
+
+/// Nobody is left who could cancel, and the source has brought nothing for long: waiting on would never end.
+fn forsaken(drive: &Drive<'_>, since: Duration) -> Result<(), Stop> {
+    if drive.host.wake().is_none() && drive.host.now().saturating_sub(since) >= FORSAKEN {
+        return Err(Stop::Source(
+            "nothing came for ten minutes, and nobody is left to ask for it".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Figures for the report.
@@ -124,7 +150,7 @@ impl<'w, 'a> Writer<'w, 'a> {
             let padded = self.padded(blocks);
             self.put(padded)?;
             self.content += blocks;
-            self.show();
+            self.show()?;
         }
         self.pad_to(self.job.blocks)?;
         self.expect_end()
@@ -134,8 +160,8 @@ impl<'w, 'a> Writer<'w, 'a> {
     pub fn round_up(&mut self) -> Result<(), Stop> {
         // Whoever cancelled has been heard.
         self.drive.begin(Phase::Flushing, 0, false);
-        if std::mem::take(&mut self.unsure) {
-            self.confirm()?;
+        if std::mem::take(&mut self.unsure) && !self.find_end()? {
+            return Ok(());
         }
         let whole = self.written.next_multiple_of(self.job.alignment.max(1)).max(self.job.least);
         self.pad_to(whole.min(self.job.blocks))
@@ -144,6 +170,11 @@ impl<'w, 'a> Writer<'w, 'a> {
     /// Blocks that the drive has taken, padding included.
     pub const fn written(&self) -> u32 {
         self.written
+    }
+
+    /// Only the drive knows what it took of the last WRITE.
+    pub const fn unsure(&self) -> bool {
+        self.unsure
     }
 
     /// Blocks of content that the drive has taken.
@@ -159,7 +190,7 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// The next chunk, into the buffer; its blocks.
     fn take(&mut self) -> Result<u32, Stop> {
-        let mut waited = false;
+        let (mut waited, since) = (false, self.drive.host.now());
         loop {
             let bytes = match self.ring.take(self.buffer.all()) {
                 Ok(Take::Bytes(bytes)) => bytes,
@@ -168,6 +199,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                     self.stats.ring_empty += u64::from(!waited && self.written > 0);
                     waited = true;
                     self.wait_for_ring()?;
+                    forsaken(self.drive, since)?;
                     continue;
                 }
                 Ok(Take::End) => return Err(Stop::Source(self.short())),
@@ -218,16 +250,19 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
     }
 
-    /// The drive stands where the last write that it took has ended.
-    fn confirm(&mut self) -> Result<(), Stop> {
+    /// The drive may have taken more than it said: the padding begins where it goes on. A drive that does not tell is
+    /// tried where the last write that it took has ended. `false` when nothing was written after all.
+    fn find_end(&mut self) -> Result<bool, Stop> {
         let lba = self.job.from + self.written;
         let track = inspect::open_track(self.drive, self.job.last_track);
-        let next = track.map_err(|trouble| Stop::Drive(trouble, lba))?.and_then(|track| track.next_writable);
-        if next == Some(lba.cast_signed()) {
-            return Ok(());
+        let next = track.map_err(|trouble| Stop::at(trouble, lba))?.and_then(|track| track.next_writable);
+        let ahead = next.and_then(|next| u32::try_from(next).ok()).and_then(|next| next.checked_sub(lba));
+        tracing::info!(lba, ?next, "cancelled after a write of which only the drive knows what became");
+        let whole = |ahead: &u32| *ahead <= CHUNK_BLOCKS && ahead.is_multiple_of(self.job.alignment.max(1));
+        if let Some(ahead) = ahead.filter(whole) {
+            self.written = (self.written + ahead).min(self.job.blocks);
         }
-        let (sense, why) = (Sense::new(5, 0x21, 0x02), "the drive expects another address");
-        Err(Stop::Drive(Trouble::refused(Opcode::WRITE_10, sense, Verdict::AddressMismatch, why), lba))
+        Ok(self.written > 0 || ahead != Some(0))
     }
 
     fn short(&self) -> String {
@@ -237,7 +272,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn wait_for_ring(&mut self) -> Result<(), Stop> {
         let woken = self.ring.wait(self.drive.host.wake(), Some(RING_WAIT));
         woken.map_err(|error| Stop::Source(error.to_string()))?;
-        self.show();
+        self.show()?;
         self.check_cancel()
     }
 
@@ -265,7 +300,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         while self.written < blocks {
             self.put((blocks - self.written).min(CHUNK_BLOCKS))?;
-            self.show();
+            self.show()?;
         }
         Ok(())
     }
@@ -282,11 +317,10 @@ impl<'w, 'a> Writer<'w, 'a> {
             started: false,
         };
         while try_.done < blocks {
-            if let Some(sense) = self.write(at, &try_)? {
-                self.unsure = true;
-                self.refused(at, sense, &mut try_)?;
-            } else {
-                try_.done = blocks;
+            if let Err(stop) = self.attempt(at, &mut try_) {
+                // What a torn chunk has brought onto the disc counts.
+                self.written += try_.done;
+                return Err(stop);
             }
         }
         self.unsure = false;
@@ -295,15 +329,44 @@ impl<'w, 'a> Writer<'w, 'a> {
         Ok(())
     }
 
-    /// One WRITE of what is left of a chunk; the drive's complaint if it has one.
-    fn write(&mut self, at: u32, try_: &Try) -> Result<Option<Sense>, Stop> {
+    fn attempt(&mut self, at: u32, try_: &mut Try) -> Result<(), Stop> {
+        let sense = match self.write(at, try_)? {
+            Taken::Whole => {
+                try_.done = try_.blocks;
+                return Ok(());
+            }
+            Taken::Short(bytes) => {
+                let lba = at + try_.done;
+                tracing::warn!(lba, bytes, "a write ended well, but some of its bytes did not travel");
+                self.unsure = true;
+                let sense = Sense::new(4, 0x08, 0x00);
+                let why = "the write was cut short on its way";
+                let trouble = Trouble::refused(Opcode::WRITE_10, sense, Verdict::AskNextAddress, why);
+                return self.resume(at, try_, Stop::Drive(trouble, lba));
+            }
+            Taken::Refused(sense) => sense,
+        };
+        self.unsure |= !took_nothing(sense);
+        self.refused(at, sense, try_)
+    }
+
+    /// One WRITE of what is left of a chunk.
+    fn write(&mut self, at: u32, try_: &Try) -> Result<Taken, Stop> {
         let (lba, blocks) = (at + try_.done, try_.blocks - try_.done);
         // Addresses below 2^31 and chunks of 32 blocks: the plan and the buffer see to that.
         let cdb = Write10::new(lba.cast_signed(), blocks as u16);
         let data = &self.buffer.all()[try_.done as usize * BLOCK..try_.blocks as usize * BLOCK];
+        let bytes = data.len();
         let outcome = self.drive.once(&cdb, Data::ToDrive(data), self.job.timeout);
-        let outcome = outcome.map_err(|source| Stop::Drive(Trouble::link(Write10::OPCODE, source), lba))?;
-        Ok(outcome.status.refusal())
+        let outcome = outcome.map_err(|source| {
+            self.unsure = true;
+            Stop::Drive(Trouble::link(Write10::OPCODE, source), lba)
+        })?;
+        Ok(match outcome.status.refusal() {
+            Some(sense) => Taken::Refused(sense),
+            None if outcome.transferred < bytes => Taken::Short(outcome.transferred),
+            None => Taken::Whole,
+        })
     }
 
     fn refused(&mut self, at: u32, sense: Sense, try_: &mut Try) -> Result<(), Stop> {
@@ -317,7 +380,11 @@ impl<'w, 'a> Writer<'w, 'a> {
                 Ok(())
             }
             Verdict::DriveBufferFull => {
-                let pause = self.gauge.drain(self.drive).map_err(|trouble| Stop::Drive(trouble, lba))?;
+                let pause = self.gauge.drain(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
+                self.pause(try_, pause, fail)
+            }
+            Verdict::FlushThenRepeat if sense.key == 2 && self.in_track(try_) => {
+                let pause = try_.patience.step();
                 self.pause(try_, pause, fail)
             }
             Verdict::Retry | Verdict::InProgress => {
@@ -336,12 +403,16 @@ impl<'w, 'a> Writer<'w, 'a> {
                 self.pause(try_, FIRST_PAUSE, fail)
             }
             Verdict::AskNextAddress => self.resume(at, try_, fail),
-            // On CD a flush would end the track in the middle.
-            Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !(self.job.cd && self.written > 0) => {
+            Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !self.in_track(try_) => {
                 self.flush_and_resume(at, try_, fail)
             }
             _ => Err(fail),
         }
+    }
+
+    /// In the middle of a CD's track, which a flush would end.
+    const fn in_track(&self, try_: &Try) -> bool {
+        self.job.cd && self.written + try_.done > 0
     }
 
     /// Nobody knows how much of a chunk arrived: the drive's next address tells.
@@ -352,7 +423,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         try_.asked += 1;
         let lba = at + try_.done;
         let track = inspect::open_track(self.drive, self.job.last_track);
-        let track = track.map_err(|trouble| Stop::Drive(trouble, lba))?;
+        let track = track.map_err(|trouble| Stop::at(trouble, lba))?;
         let next = track.and_then(|track| track.next_writable).and_then(|next| u32::try_from(next).ok());
         tracing::warn!(
             lba,
@@ -365,6 +436,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                     && (done == try_.blocks || done.is_multiple_of(self.job.alignment.max(1))) =>
             {
                 try_.done = done;
+                self.unsure = false;
                 Ok(())
             }
             _ => Err(fail),
@@ -378,12 +450,9 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         try_.flushed += 1;
         let cdb = SynchronizeCache::new(true);
-        let flushed = self.drive.tell(&cdb, During::Flush, QUICK);
+        let flushed = self.drive.tell(&cdb, During::Flush, self.job.timeout);
         let settled = flushed.and_then(|()| self.drive.settle(During::Flush, self.job.timeout));
-        settled.map_err(|trouble| match trouble {
-            Trouble::Cancelled => Stop::Cancelled,
-            trouble => Stop::Drive(trouble, lba),
-        })?;
+        settled.map_err(|trouble| Stop::at(trouble, lba))?;
         self.resume(at, try_, fail)
     }
 
@@ -397,52 +466,25 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     fn sleep(&mut self, length: Duration) -> Result<(), Stop> {
         self.drive.host.pause(length);
-        self.show();
+        self.show()?;
         self.check_cancel()
     }
 
-    fn show(&mut self) {
-        self.gauge.look(self.drive);
+    fn show(&mut self) -> Result<(), Stop> {
+        let lba = self.job.from + self.written;
+        self.gauge.look(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
         let (content, ring, gauge) = (self.content, &*self.ring, &self.gauge);
         self.drive.update(|progress| {
             progress.done = u64::from(content);
             progress.ring_fill = Some(ring.fill());
             progress.drive_buffer_fill = gauge.fill();
         });
+        Ok(())
     }
 }
 
-/// The state of one chunk's writing.
-struct Try {
-    done: u32,
-    blocks: u32,
-    patience: Patience,
-    asked: u8,
-    flushed: u8,
-    started: bool,
-}
-
-/// A chunk's bytes at the start of a page: the kernel hands such a buffer to the device without a copy of its own.
-struct Buffer {
-    memory: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    fn new() -> Self {
-        let memory = vec![0; CHUNK + PAGE];
-        let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
-        Self { memory, start }
-    }
-
-    fn all(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + CHUNK]
-    }
-}
-
-const PAGE: usize = 4096;
-const CHUNK_BLOCKS: u32 = (CHUNK / BLOCK) as u32;
 const RING_WAIT: Duration = Duration::from_millis(100);
+const FORSAKEN: Duration = Duration::from_secs(600);
 const LAST_WORD: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const FLUSH_PAUSE: Duration = Duration::from_secs(5);

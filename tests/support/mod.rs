@@ -9,7 +9,10 @@ pub mod burner;
 pub mod bus;
 mod client;
 pub mod noise;
+pub mod oracles;
 pub mod processes;
+pub mod recorder;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,6 +25,7 @@ use std::time::Duration;
 pub use client::{Client, Refusal, Signal, Signals, options};
 
 use bus::PrivateBus;
+use recorder::Recorder;
 
 /// What nothing on a bench may take longer than, on the slowest machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -30,6 +34,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub struct Setup {
     recorders: Vec<(String, Vec<String>)>,
+    kernel_drive: Option<String>,
     options: Vec<String>,
     system: bool,
 }
@@ -37,6 +42,8 @@ pub struct Setup {
 /// A running service of one's own.
 pub struct Bench {
     pub bus: PrivateBus,
+    /// The recorder behind `/dev/sr0`, if there is one.
+    pub sr0: Option<Recorder>,
     daemon: Option<Child>,
     drives: BTreeMap<String, Child>,
     setup: Setup,
@@ -79,12 +86,17 @@ impl Bench {
         self.dir().join(format!("{id}.iso"))
     }
 
+    /// A virtual recorder's socket.
+    pub fn socket(&self, id: &str) -> PathBuf {
+        self.recorders().join(format!("{id}.sock"))
+    }
+
     /// Starts a recorder of the setup (again).
     pub fn plug(&mut self, id: &str) {
         let (_, arguments) =
             self.setup.recorders.iter().find(|(name, _)| name == id).expect("a recorder of the setup");
         let drive = Command::new(env!("CARGO_BIN_EXE_discmaster-vdrive"))
-            .arg(format!("--listen={}", self.recorders().join(format!("{id}.sock")).display()))
+            .arg(format!("--listen={}", self.socket(id).display()))
             .arg(format!("--media={}", self.dir().join(format!("{id}.disc")).display()))
             .args(arguments)
             .stdin(Stdio::null())
@@ -105,7 +117,7 @@ impl Bench {
     pub fn control(&self, id: &str, arguments: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_discmaster-vdrive"))
             .arg("control")
-            .arg(self.recorders().join(format!("{id}.sock")))
+            .arg(self.socket(id))
             .args(arguments)
             .output()
             .expect("the virtual recorder's control starts");
@@ -144,8 +156,17 @@ impl Bench {
             true => ("--bus=system", "DBUS_SYSTEM_BUS_ADDRESS"),
             false => ("--bus=session", "DBUS_SESSION_BUS_ADDRESS"),
         };
-        let mut daemon = Command::new(env!("CARGO_BIN_EXE_discmasterd"))
-            .args([bus, "--no-udev"])
+        let program = env!("CARGO_BIN_EXE_discmasterd");
+        let mut daemon = match &self.sr0 {
+            Some(recorder) => recorder.command(program),
+            None => {
+                let mut command = Command::new(program);
+                command.arg("--no-udev");
+                command
+            }
+        };
+        let mut daemon = daemon
+            .arg(bus)
             .arg(format!("--virtual={}", self.recorders().display()))
             .arg(format!("--stash={}", self.dir().join("stash").display()))
             .args(&self.setup.options)
@@ -178,6 +199,13 @@ impl Setup {
         self
     }
 
+    /// A drive that the service finds through udev and speaks to through SG_IO: `sr0`, on a kernel that umockdev
+    /// plays, with a new disc of this kind in it.
+    pub fn kernel_drive(mut self, kind: &str) -> Self {
+        self.kernel_drive = Some(kind.to_owned());
+        self
+    }
+
     /// An argument of the broker.
     pub fn option(mut self, argument: &str) -> Self {
         self.options.push(argument.to_owned());
@@ -197,12 +225,14 @@ impl Setup {
 
     /// The same on a bus that is there already.
     pub async fn start_on(self, bus: PrivateBus) -> Bench {
-        let ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
-        let mut bench = Bench { bus, daemon: None, drives: BTreeMap::new(), setup: self };
+        let mut ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
+        let sr0 = self.kernel_drive.as_deref().map(Recorder::new);
+        let mut bench = Bench { bus, sr0, daemon: None, drives: BTreeMap::new(), setup: self };
         std::fs::create_dir(bench.recorders()).expect("a directory for recorders");
         for id in &ids {
             bench.plug(id);
         }
+        ids.extend(bench.sr0.as_ref().map(|_| "sr0".to_owned()));
         bench.start_daemon();
         let client = bench.client().await;
         for id in &ids {

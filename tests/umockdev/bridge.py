@@ -1,12 +1,13 @@
-"""Makes a virtual recorder appear as /dev/sr0 to one program: what the program hands to the kernel by SG_IO goes
-to the recorder's socket, in the role of a host.
+"""Makes a virtual recorder appear as /dev/sr0 to one program and its children: what they hand to the kernel by SG_IO
+goes to the recorder's socket, in the role of a host; udev knows the drive and hears of its discs.
 
 Run as: umockdev-wrapper /usr/bin/python3 bridge.py SOCKET PROGRAM [ARGUMENT...]
 The program gets this one's standard streams, and its exit status is returned.
 """
 
+import ctypes
 import os
-import socket
+import signal
 import struct
 import subprocess
 import sys
@@ -17,107 +18,57 @@ import gi
 gi.require_version("UMockdev", "1.0")
 from gi.repository import GLib, UMockdev  # noqa: E402
 
+from recorder import MAX_DATA, Listener, Recorder  # noqa: E402
+
 SG_IO = 0x2285
 # struct sg_io_hdr of scsi/sg.h: from interface_id to info, with the compiler's padding.
 SG_IO_HDR = struct.Struct("=iiBBHIQQQIIi4xQBBBBHHiII4x")
 TO_DEV, FROM_DEV = -2, -3
-CHECK_CONDITION, BUSY = 0x02, 0x08
 DRIVER_SENSE = 0x08
+UNIT_ATTENTION = 6
 
-HEADER = 64
-MAX_DATA = 128 * 1024
-ROLE_HOST = 0
-VERSION = 1
+# What burning programs ask the kernel besides (cdrom.h, scsi_ioctl.h, sg.h).
+CDROM_DRIVE_STATUS = 0x5326
+NUMBERS = {
+    0x5386: struct.pack("i", 0),  # SCSI_IOCTL_GET_BUS_NUMBER
+    0x5382: struct.pack("II", 0, 0),  # SCSI_IOCTL_GET_IDLUN: host, channel, target and unit 0
+    0x2282: struct.pack("i", 30536),  # SG_GET_VERSION_NUM
+    0x2272: struct.pack("i", MAX_DATA),  # SG_GET_RESERVED_SIZE
+}
+DONE = {
+    0x2275,  # SG_SET_RESERVED_SIZE
+    0x2201,  # SG_SET_TIMEOUT
+    0x5325,  # CDROM_MEDIA_CHANGED: no
+}
+ENOTTY, EIO = 25, 5
 
-DEVICE = "/devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0/block/sr0"
-DESCRIPTION = f"""P: {DEVICE}
+SCSI = "/devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0"
+BLOCK = SCSI + "/block/sr0"
+
+
+def description(recorder):
+    """The drive and its SCSI device, as umockdev-record would describe them, but for the device number: udev would
+    look for what it noted under that, in a file that umockdev does not show to libudev."""
+    return f"""P: {SCSI}
+E: SUBSYSTEM=scsi
+E: DEVTYPE=scsi_device
+A: vendor={recorder.vendor:8}
+A: model={recorder.product:16}
+A: rev={recorder.revision:4}
+
+P: {BLOCK}
 N: sr0
 E: DEVNAME=/dev/sr0
 E: DEVTYPE=disk
 E: SUBSYSTEM=block
 E: ID_CDROM=1
 E: ID_CDROM_CD_R=1
+E: ID_CDROM_CD_RW=1
+E: ID_CDROM_DVD_PLUS_R=1
+E: ID_SERIAL_SHORT={recorder.serial}
+E: DISK_MEDIA_CHANGE=0
+E: DISK_EJECT_REQUEST=0
 """
-
-
-def varint(number):
-    """A number as postcard writes it: seven bits a byte, the lowest first."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-class Reader:
-    """Reads what postcard wrote."""
-
-    def __init__(self, data):
-        self.data = data
-
-    def byte(self):
-        first, self.data = self.data[0], self.data[1:]
-        return first
-
-    def varint(self):
-        number, shift = 0, 0
-        while True:
-            byte = self.byte()
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return number
-
-    def option(self):
-        return self.varint() if self.byte() else None
-
-
-def fixed_sense(reader):
-    """Sense in fixed format (SPC-4, 4.5.3) of the fields that the recorder sends."""
-    key, asc, ascq, deferred = reader.byte(), reader.byte(), reader.byte(), reader.byte()
-    progress, information, field = reader.option(), reader.option(), reader.option()
-    sense = bytearray(18)
-    sense[0] = 0x71 if deferred else 0x70
-    if information is not None:
-        sense[0] |= 0x80
-        sense[3:7] = information.to_bytes(4, "big")
-    sense[2], sense[7], sense[12], sense[13] = key, 10, asc, ascq
-    if progress is not None:
-        sense[15:18] = b"\x80" + progress.to_bytes(2, "big")
-    elif field is not None:
-        sense[15:18] = b"\xc0" + field.to_bytes(2, "big")
-    return bytes(sense)
-
-
-class Recorder:
-    """A host's end of a virtual recorder's socket."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            self.socket.setsockopt(socket.SOL_SOCKET, option, 2 * (MAX_DATA + HEADER))
-        self.socket.connect(path)
-        self.socket.send(varint(VERSION) + varint(ROLE_HOST))
-        welcome = self.socket.recv(MAX_DATA)
-        if not welcome or welcome[0] != 0:
-            sys.exit(f"the recorder does not let us in: {welcome!r}")
-        self.tag = 0
-
-    def execute(self, cdb, to_drive, from_drive):
-        """Status, sense, bytes for the host, bytes that travelled."""
-        self.tag += 1
-        request = varint(self.tag) + bytes([len(cdb)]) + cdb.ljust(16, b"\0") + varint(from_drive)
-        self.socket.send(request.ljust(HEADER, b"\0") + to_drive)
-        packet = self.socket.recv(HEADER + MAX_DATA)
-        if not packet:
-            raise ConnectionError("the recorder is gone")
-        reply = Reader(packet[:HEADER])
-        assert reply.varint() == self.tag
-        end = reply.varint()
-        sense = fixed_sense(reply) if end == 1 else b""
-        status = {0: 0, 1: CHECK_CONDITION, 2: BUSY}[end]
-        return status, sense, packet[HEADER:], reply.varint()
 
 
 class Drive(UMockdev.IoctlBase):
@@ -129,14 +80,35 @@ class Drive(UMockdev.IoctlBase):
 
     def do_handle_ioctl(self, client):
         try:
-            if client.get_request() != SG_IO:
-                client.complete(-1, 25)  # ENOTTY
-                return True
-            self.sg_io(client)
+            request = client.get_request()
+            if request == SG_IO:
+                self.sg_io(client)
+            elif request == CDROM_DRIVE_STATUS:
+                client.complete(self.status(), 0)
+            elif request in NUMBERS:
+                number = NUMBERS[request]
+                client.get_arg().resolve(0, len(number)).update(0, number)
+                client.complete(0, 0)
+            elif request in DONE:
+                client.complete(0, 0)
+            else:
+                client.complete(-1, ENOTTY)
         except Exception:  # Whatever it is, the program must not wait for ever.
             traceback.print_exc()
-            client.complete(-1, 5)  # EIO
+            client.complete(-1, EIO)
         return True
+
+    def status(self):
+        """What the kernel makes of TEST UNIT READY (cdrom.h): 1 no disc, 2 open, 3 not ready, 4 ready."""
+        while True:
+            status, sense, _, _ = self.recorder.execute(bytes(6), b"", 0)
+            if not sense or sense[2] != UNIT_ATTENTION:
+                break
+        if status == 0:
+            return 4
+        if sense and sense[12] == 0x3A:
+            return 2 if sense[13] == 2 else 1
+        return 3
 
     def sg_io(self, client):
         header = client.get_arg().resolve(0, SG_IO_HDR.size)
@@ -160,14 +132,35 @@ class Drive(UMockdev.IoctlBase):
         client.complete(0, 0)
 
 
+def announce(bed, listener):
+    """Passes an event on as a uevent, which carries what is in the device's properties just then."""
+    flag = listener.next()
+    if flag:
+        bed.set_property("/sys" + BLOCK, flag, "1")
+        bed.uevent("/sys" + BLOCK, "change")
+        bed.set_property("/sys" + BLOCK, flag, "0")
+    return flag is not None
+
+
+def die_with_the_bridge():
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main():
     if "umockdev" not in os.environ.get("LD_PRELOAD", ""):
         sys.exit("this needs umockdev-wrapper")
+    path, command = sys.argv[1], sys.argv[2:]
+    recorder, listener = Recorder(path), Listener(path)
     bed = UMockdev.Testbed.new()
-    bed.add_from_string(DESCRIPTION)
-    bed.attach_ioctl("/dev/sr0", Drive(Recorder(sys.argv[1])))
+    bed.add_from_string(description(recorder))
+    bed.attach_ioctl("/dev/sr0", Drive(recorder))
+    GLib.io_add_watch(
+        listener.socket, GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN, lambda *_: announce(bed, listener)
+    )
     loop = GLib.MainLoop()
-    process = subprocess.Popen(sys.argv[2:])
+    process = subprocess.Popen(command, preexec_fn=die_with_the_bridge)
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, lambda: process.terminate() or True)
     result = []
 
     def ended(_pid, status):
@@ -177,7 +170,8 @@ def main():
     GLib.child_watch_add(GLib.PRIORITY_DEFAULT, process.pid, ended)
     loop.run()
     bed.detach_ioctl("/dev/sr0")
-    sys.exit(result[0])
+    # What a shell makes of a program that a signal ended.
+    sys.exit(result[0] if result[0] >= 0 else 128 - result[0])
 
 
 main()

@@ -64,7 +64,7 @@ impl JolietObject {
     ) -> Result<OwnedObjectPath> {
         self.enter(&header, |_| Ok(())).await?;
         let (options, wait) = options::add(options)?;
-        let path = PathBuf::from(path);
+        let path = PathBuf::from(options::path(path)?);
         if !path.is_absolute() {
             let message = format!("The path “{}” is not absolute: it must begin with “/”.", path.display());
             return Err(Error::new(ErrorKind::InvalidArgs, message).into());
@@ -75,13 +75,13 @@ impl JolietObject {
 
     async fn remove(&self, path: String, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.enter(&header, |_| Ok(())).await?;
-        Ok(self.service.remove(self.session, path).await?)
+        Ok(self.service.remove(self.session, options::path(path)?).await?)
     }
 
     #[zbus(out_args("entries", "more"))]
     async fn list(&self, path: String, #[zbus(header)] header: Header<'_>) -> Result<(Vec<Row>, bool)> {
         self.enter(&header, |_| Ok(())).await?;
-        let (entries, more) = self.service.list(self.session, path).await?;
+        let (entries, more) = self.service.list(self.session, options::path(path)?).await?;
         let rows = entries.into_iter().map(|entry| {
             let kind = kind_name(entry.kind).to_owned();
             (entry.name, kind, entry.size, entry.mtime)

@@ -23,7 +23,7 @@ where
     held.sort_unstable();
     let mut check = Check { reader, volume, held: &held, area: None, summary: TreeSummary::default() };
     let mut found = 0;
-    for (listed, own) in directories.iter().zip(1..) {
+    for (listed, own) in directories.iter().zip(1..=u16::MAX) {
         let parent = directories.get(usize::from(listed.parent) - 1).unwrap_or(listed).block;
         found += check.directory(listed.block, parent, own)?;
     }

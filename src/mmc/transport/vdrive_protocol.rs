@@ -205,16 +205,22 @@ pub enum ControlReply {
 /// Connects to a recorder's socket and says hello. The answer is for the caller to judge.
 ///
 /// # Errors
-/// Those of the system; `InvalidData` if whoever listens there speaks another language.
+/// Those of the system, `WouldBlock` among them if nobody answers within ten seconds; `InvalidData` if whoever
+/// listens there speaks another language.
 pub fn greet(path: &Path, role: Role) -> io::Result<(OwnedFd, Welcome)> {
     let socket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
+    set_timeouts(socket.as_fd(), GREETING)?;
     connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     widen(socket.as_fd());
     send_message(socket.as_fd(), &Hello { version: VERSION, role })?;
     let welcome =
         receive_message(socket.as_fd())?.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset))?;
+    set_timeouts(socket.as_fd(), Duration::ZERO)?;
     Ok((socket, welcome))
 }
+
+/// How long a recorder may take to say whether somebody may come in.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// Makes room for the largest packets. The system may grant less, which is enough for usual ones.
 pub fn widen(socket: BorrowedFd<'_>) {

@@ -64,6 +64,7 @@ impl VirtualSocket {
     }
 
     fn exchange(&mut self, cdb: &[u8], data: Data<'_>, timeout: Duration) -> io::Result<Outcome> {
+        let started = Instant::now();
         self.limit(timeout)?;
         self.tag = self.tag.wrapping_add(1);
         let mut request = HostRequest { tag: self.tag, cdb_len: 0, cdb: [0; 16], from_drive: 0 };
@@ -86,6 +87,8 @@ impl VirtualSocket {
                 received.ok_or(io::ErrorKind::ConnectionReset)?;
             // An answer to a command that was given up on comes late: it is nobody's.
             if reply.tag != self.tag {
+                let left = timeout.checked_sub(started.elapsed()).ok_or(io::ErrorKind::TimedOut)?;
+                self.limit(left)?;
                 continue;
             }
             if !whole {
@@ -100,12 +103,13 @@ impl VirtualSocket {
         }
     }
 
-    /// Sets how long an answer may take, if it is not what it was.
+    /// Sets how long a command may take to send and an answer to come, if it is not what it was.
     fn limit(&mut self, timeout: Duration) -> io::Result<()> {
         if timeout != self.timeout {
             // Zero would mean for ever.
             let millis = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX).clamp(1, 1 << 31);
             setsockopt(&self.socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(millis))?;
+            setsockopt(&self.socket, sockopt::SendTimeout, &TimeVal::milliseconds(millis))?;
             self.timeout = timeout;
         }
         Ok(())

@@ -266,3 +266,18 @@ fn properties_shape_the_image() {
         assert_eq!(bench.ask(named(bad)).unwrap_err().kind, ErrorKind::BadJolietName);
     }
 }
+
+#[test]
+fn an_answer_too_long_for_a_message_costs_neither_the_stager_nor_the_image() {
+    let mut bench = Bench::new();
+    let file = bench.file("kept", "content");
+    bench.add(&file, AddOptions::default()).unwrap();
+    // The error would tell the path more than once.
+    let error = bench.ask(Ask::List(format!("/{}", "n".repeat(100_000)))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::LimitsExceeded);
+    assert!(
+        matches!(bench.ask(Ask::List("/".to_owned())).unwrap(), Answer::Entries(kept, _) if kept.len() == 1)
+    );
+    let deep = AddOptions { destination: "d/".repeat(512), ..AddOptions::default() };
+    assert_eq!(bench.add(&file, deep).unwrap_err().kind, ErrorKind::InvalidArgs);
+}

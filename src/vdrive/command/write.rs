@@ -2,6 +2,7 @@
 
 use super::{Answer, Call};
 use crate::mmc::cdb::{SynchronizeCache, Write10, Write12};
+use crate::mmc::page::{DataBlock, WriteType};
 use crate::vdrive::drive::Drive;
 use crate::vdrive::refusal::Refusal;
 use crate::vdrive::state::{Effect, OperationKind};
@@ -22,6 +23,11 @@ fn write(drive: &mut Drive, lba: i32, blocks: u32, call: &Call<'_>) -> Result<An
     let test = drive.parameters.test_write;
     let protected = drive.parameters.underrun_protection;
     let mut after = drive.visible_layout()?.clone();
+    let suits = drive.parameters.write_type == WriteType::TrackAtOnce
+        && drive.parameters.data_block == DataBlock::MODE_1;
+    if after.profile.is_cd() && !suits {
+        return Err(Refusal::WrongMode);
+    }
     if drive.buffer.starved() && after.profile.is_cd() && !protected && after.is_writing() {
         return Err(lose_the_stream(drive));
     }
@@ -66,11 +72,12 @@ pub fn synchronize_cache(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, R
 
 /// What a flush makes of the layout.
 fn flushed(drive: &mut Drive) -> Result<Effect, Refusal> {
-    let mut after = drive.visible_layout()?.clone();
-    if !after.is_writing() {
+    let before = drive.visible_layout()?;
+    let mut after = before.clone();
+    let missing = after.flush();
+    if after == *before {
         return Ok(Effect::None);
     }
-    let missing = after.flush();
     if missing > 0 {
         let min = after.rules().min_track;
         drive.ledger.note(format!("a track of {} blocks where {min} are the least", min - missing));

@@ -17,7 +17,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A drive with a blank disc, ready, and nothing left to tell.
+    /// A drive with a blank disc, ready, set to track at once on CD, and nothing left to tell.
     fn with(kind: &str) -> Self {
         Self::made(kind, DriveOptions::default())
     }
@@ -28,6 +28,9 @@ impl Bench {
         let mut bench = Self { drive, now: Duration::from_secs(1) };
         while bench.sense(&cdb::TestUnitReady::zeroed()).is_some() {}
         bench.drive.news = News::default();
+        if bench.drive.profile().is_cd() {
+            bench.track_at_once(false, false);
+        }
         bench
     }
 
@@ -290,6 +293,34 @@ fn write_parameters_are_taken_only_as_far_as_the_drive_goes() {
     let answer = bench.ask(&cdb::ModeSense10::new(5, 60));
     assert_eq!(answer[..2], [0, 58]);
     assert_eq!(WriteParameters::parse(page::find(&answer, 5).unwrap()), Ok(good));
+}
+
+#[test]
+fn a_cd_is_not_written_before_a_way_of_writing_is_chosen_and_a_reset_forgets_it() {
+    let forget: [fn(&mut Bench); 3] = [
+        |bench| bench.drive.power_cut(bench.now),
+        |bench| {
+            bench.drive.eject(bench.now).unwrap();
+            bench.drive.load(bench.now);
+        },
+        |bench| {
+            bench.drive.add_faults("test-unit-ready sense(6/29/00)".parse().unwrap());
+            assert_eq!(bench.sense(&cdb::TestUnitReady::zeroed()), Some((6, 0x29, 0)));
+        },
+    ];
+    for forget in forget {
+        let mut bench = Bench::with("cd-r:5000");
+        bench.track_at_once(true, true);
+        forget(&mut bench);
+        bench.now += Duration::from_secs(1);
+        while bench.sense(&cdb::TestUnitReady::zeroed()).is_some() {}
+        let answer = bench.ask(&cdb::ModeSense10::new(5, 60));
+        let page = WriteParameters::parse(page::find(&answer, 5).unwrap()).unwrap();
+        assert_eq!((page.write_type, page.test_write), (WriteType::Packet, false));
+        assert_eq!(bench.write(0, 32), Some((5, 0x64, 0)));
+        bench.track_at_once(false, false);
+        assert_eq!(bench.write(0, 32), None);
+    }
 }
 
 #[test]

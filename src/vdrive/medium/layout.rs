@@ -136,15 +136,25 @@ impl Layout {
         let rules = self.rules();
         let limit = self.limit();
         let mut missing = 0;
-        for track in self.last_session_mut().tracks.iter_mut().filter(|track| track.state == TrackState::Open)
-        {
+        for track in &mut self.last_session_mut().tracks {
             let room = limit.saturating_sub(track.start);
-            if rules.flush_closes {
-                missing = rules.min_track.saturating_sub(track.written);
-                track.close(rules, room);
-            } else {
-                track.written = track.written.next_multiple_of(rules.alignment).min(room.max(track.written));
-                track.size = track.written;
+            match track.state {
+                TrackState::Open if rules.flush_closes => {
+                    missing = rules.min_track.saturating_sub(track.written);
+                    track.close(rules, room);
+                }
+                TrackState::Open => {
+                    track.written = rules.padded(track.written).min(room.max(track.written));
+                    track.size = track.written;
+                }
+                TrackState::Reserved => {
+                    track.written = rules.padded(track.written).min(track.size);
+                    // A reservation that is used up is a complete track.
+                    if track.written == track.size {
+                        track.state = TrackState::Closed;
+                    }
+                }
+                TrackState::Closed | TrackState::Damaged => {}
             }
         }
         missing
@@ -253,8 +263,10 @@ impl Layout {
         let mut cut = false;
         for track in self.last_session_mut().tracks.iter_mut().filter(|track| track.state == TrackState::Open)
         {
-            let found = recorded.saturating_sub(track.start).next_multiple_of(rules.alignment);
-            track.written = track.written.max(found).min(limit.saturating_sub(track.start));
+            let room = limit.saturating_sub(track.start);
+            // The length of a file is anybody's to choose.
+            let found = recorded.saturating_sub(track.start).checked_next_multiple_of(rules.alignment);
+            track.written = track.written.max(found.unwrap_or(room)).min(room);
             track.size = track.written;
             cut = true;
         }
@@ -428,7 +440,7 @@ impl Track {
     }
 
     fn close(&mut self, rules: &Rules, room: u32) {
-        let padded = self.written.max(rules.min_track).next_multiple_of(rules.alignment);
+        let padded = rules.padded(self.written.max(rules.min_track));
         self.written = padded.min(room.max(self.written));
         self.size = self.written.saturating_add(rules.run_out);
         self.state = TrackState::Closed;

@@ -46,6 +46,11 @@ impl Rules {
         RULES.iter().find(|rules| rules.profile == profile)
     }
 
+    /// So many blocks and the padding behind them.
+    pub fn padded(&self, blocks: u32) -> u32 {
+        blocks.checked_next_multiple_of(self.alignment).unwrap_or(blocks)
+    }
+
     /// Every kind of disc that this drive knows.
     pub fn all() -> &'static [Self] {
         RULES

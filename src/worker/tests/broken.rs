@@ -75,7 +75,7 @@ fn kinds_of_failure_are_told_apart() {
         (at(Fault::Lost), ErrorKind::WriteFailed),
         (at(Fault::Hang), ErrorKind::WriteFailed),
         (Rule::at(Opcode::SYNCHRONIZE_CACHE, sense(3, 0x0c, 0)), ErrorKind::WriteFailed),
-        (Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x72, 0x03)), ErrorKind::WrittenNotClosed),
+        (Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x72, 0x05)), ErrorKind::WrittenNotClosed),
         (Rule::at(Opcode::CLOSE_TRACK_SESSION, Fault::Hang), ErrorKind::WrittenNotClosed),
         (Rule { times: 1, ..Rule::at(Opcode::MODE_SELECT_10, Fault::Lost) }, ErrorKind::InitializeWrite),
     ];
@@ -111,6 +111,16 @@ fn a_link_that_fails_under_a_write_is_resumed_where_the_drive_stands() {
 }
 
 #[test]
+fn a_write_that_ends_well_but_short_goes_on_where_the_drive_stands() {
+    for taken in [0, 9, 31] {
+        let (result, drive) =
+            with(Profile::CD_R, &[Rule { block: Some(960), ..Rule::at(WRITE, Fault::Short(taken)) }]);
+        result.unwrap();
+        assert_eq!(drive.content, image(2000), "{taken} blocks were taken");
+    }
+}
+
+#[test]
 fn a_drive_that_gets_ready_late_and_recovers_is_waited_for() {
     let late = Rule { times: 5, ..Rule::at(WRITE, sense(2, 0x04, 0x01)) };
     let recovered =
@@ -131,12 +141,42 @@ fn somebody_elses_read_before_the_first_write_is_flushed_away() {
 }
 
 #[test]
+fn a_drive_that_is_busy_in_the_middle_of_a_cd_track_is_waited_for_without_a_flush() {
+    for ascq in [0x04, 0x07] {
+        let (result, drive) =
+            with(Profile::CD_R, &[Rule { skip: 3, times: 4, ..Rule::at(WRITE, sense(2, 0x04, ascq)) }]);
+        result.unwrap();
+        assert_eq!(drive.count(Opcode::SYNCHRONIZE_CACHE), 1);
+    }
+}
+
+#[test]
 fn a_close_that_fails_after_all_data_is_told_as_such() {
-    let (result, drive) = with(Profile::CD_R, &[Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x72, 0x03))]);
+    let incomplete = Rule { times: 3, ..Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x72, 0x03)) };
+    let (result, drive) = with(Profile::CD_R, &[incomplete]);
     let error = result.unwrap_err();
     assert_eq!(error.kind, ErrorKind::WrittenNotClosed);
     assert!(error.message.contains("usually readable") && error.message.contains("5/72/03"), "{error}");
     assert_eq!(drive.content, image(2000));
+}
+
+#[test]
+fn a_session_whose_track_counts_as_incomplete_is_closed_after_its_track() {
+    let (result, drive) = with(Profile::CD_R, &[Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x72, 0x03))]);
+    result.unwrap();
+    assert_eq!((drive.closed_by, drive.status), (vec![1, 2], DiscStatus::Complete));
+}
+
+#[test]
+fn a_track_that_cannot_be_closed_by_itself_does_not_keep_the_disc_from_being_finalised() {
+    let (result, drive) =
+        with(Profile::DVD_PLUS_R, &[Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(5, 0x2c, 0))]);
+    result.unwrap();
+    assert_eq!((drive.closed_by, drive.status), (vec![5], DiscStatus::Complete));
+    let failed = Rule::at(Opcode::CLOSE_TRACK_SESSION, sense(3, 0x0c, 0));
+    let (result, drive) = with(Profile::DVD_PLUS_R, &[failed]);
+    assert_eq!(result.unwrap_err().kind, ErrorKind::WrittenNotClosed);
+    assert_eq!(drive.count(Opcode::CLOSE_TRACK_SESSION), 1);
 }
 
 #[test]

@@ -30,6 +30,40 @@ fn a_blank_disc_is_described_whole() {
     assert_eq!(medium.write_speeds, [8467, 5645, 2822]);
 }
 
+/// A disc of 99 tracks whose drive puts off every question about them.
+struct Hesitant(Mock);
+
+impl Transport for Hesitant {
+    fn execute(
+        &mut self,
+        cdb: &[u8],
+        data: Data<'_>,
+        limit: std::time::Duration,
+    ) -> Result<Outcome, TransportError> {
+        let Data::FromDrive(answer) = data else { return self.0.execute(cdb, data, limit) };
+        let outcome = self.0.execute(cdb, Data::FromDrive(&mut *answer), limit);
+        if cdb[0] == Opcode::READ_DISC_INFORMATION.0 {
+            answer[6] = 99;
+        }
+        outcome
+    }
+
+    fn name(&self) -> &str {
+        "hesitant"
+    }
+}
+
+#[test]
+fn a_drive_that_puts_off_every_question_ends_the_look_in_time() {
+    let busy = Fault::Sense(Sense::new(2, 0x04, 0x01));
+    let mut drive = Mock::new(Profile::CD_R);
+    drive.status = disc_info::DiscStatus::Complete;
+    drive.rules = vec![Rule { times: u32::MAX, ..Rule::at(Opcode::READ_TRACK_INFORMATION, busy) }];
+    let mut bench = Bench::default();
+    inspect(&mut Drive::new(&mut Hesitant(drive), &mut bench)).unwrap();
+    assert!((300..330).contains(&bench.now.as_secs()), "{:?}", bench.now);
+}
+
 #[test]
 fn a_recorded_disc_shows_its_tracks() {
     let mut drive = Mock::new(Profile::CD_R);

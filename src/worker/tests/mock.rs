@@ -12,7 +12,7 @@ use crate::mmc::disc_info::{BackgroundFormat, DiscInformation, DiscStatus, Sessi
 use crate::mmc::feature::{Configuration, Feature, code};
 use crate::mmc::inquiry::InquiryData;
 use crate::mmc::opcode::Opcode;
-use crate::mmc::page::{self, Capabilities, MultiSession, WriteParameters};
+use crate::mmc::page::{self, Capabilities, MultiSession, WriteParameters, WriteType};
 use crate::mmc::performance::WriteSpeed;
 use crate::mmc::profile::Profile;
 use crate::mmc::sense::Sense;
@@ -26,6 +26,8 @@ pub enum Fault {
     Sense(Sense),
     /// Refuses it after it has taken so many of its blocks.
     Taken(u32, Sense),
+    /// Takes so many of its blocks, and says that all is well.
+    Short(u32),
     /// The link breaks.
     Lost,
     /// No answer in time.
@@ -69,6 +71,8 @@ pub struct Mock {
     /// Polls for which a long operation still runs.
     pub busy: u32,
     pub slowness: u32,
+    /// A rule that begins to hold when a link has failed under a write.
+    pub busy_after_loss: Option<Rule>,
     /// Announces the closed disc anew, as drives do.
     pub announces: bool,
     dirty: bool,
@@ -97,6 +101,7 @@ impl Mock {
             news: vec![Sense::new(6, 0x28, 0)],
             busy: 0,
             slowness: 3,
+            busy_after_loss: None,
             announces: false,
             dirty: false,
             test: false,
@@ -270,12 +275,17 @@ impl Mock {
             writes_cd_rw: true,
             buffer_kib: 2048,
             write_speed: 5645,
+            write_speeds: vec![5645, 2822],
             ..Capabilities::default()
         };
         match asked.page & 0x3f {
             0x2a => Ok(reply(data, &page::answer(&capabilities.emit()))),
             0x05 => {
-                let own = WriteParameters::cd_track_at_once(MultiSession::Last, false);
+                let own = WriteParameters {
+                    write_type: WriteType::Packet,
+                    ..WriteParameters::cd_track_at_once(MultiSession::Last, false)
+                };
+                let own = self.parameters.unwrap_or(own);
                 Ok(reply(data, &page::answer(&own.emit())))
             }
             _ => Err(Sense::new(5, 0x24, 0)),
@@ -378,7 +388,13 @@ impl Transport for Mock {
         let answered = match self.fault(cdb) {
             None => self.answer(cdb, data),
             Some(Fault::Sense(sense)) => Err(sense),
-            Some(Fault::Taken(blocks, sense)) => self.write(cdb, data, blocks).and(Err(sense)),
+            Some(Fault::Taken(blocks, sense)) => {
+                self.rules.extend(self.busy_after_loss.take());
+                self.write(cdb, data, blocks).and(Err(sense))
+            }
+            Some(Fault::Short(blocks)) => {
+                self.write(cdb, data, blocks).map(|bytes| bytes.min(blocks as usize * BLOCK))
+            }
             Some(Fault::Lost) => {
                 return Err(TransportError::LinkLost { name, why: "it was unplugged".to_owned() });
             }

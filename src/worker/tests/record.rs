@@ -121,6 +121,15 @@ fn a_drive_that_refuses_speeds_and_locks_is_used_all_the_same() {
 }
 
 #[test]
+fn a_speed_that_page_2ah_lists_is_no_descriptor_to_stream_by() {
+    let refuse = Rule { times: 9, ..Rule::at(Opcode::GET_PERFORMANCE, Fault::Sense(Sense::new(5, 0x20, 0))) };
+    let mut drive = Mock::new(Profile::DVD_PLUS_R).with(refuse);
+    recorded(&mut drive, 32, RecordOptions { speed: Some(2822), ..wishes() });
+    // The one that gives the drive its own choice back.
+    assert_eq!((drive.count(Opcode::SET_STREAMING), drive.count(Opcode::SET_CD_SPEED)), (1, 1));
+}
+
+#[test]
 fn a_drive_that_wants_its_own_page_05h_back_gets_it() {
     let refuse = Fault::Sense(Sense::new(5, 0x26, 0));
     let mut drive = Mock::new(Profile::CD_R).with(Rule::at(Opcode::MODE_SELECT_10, refuse));
@@ -139,7 +148,7 @@ fn a_disc_that_is_announced_anew_when_it_is_closed_is_still_ours() {
 fn a_burn_that_is_not_possible_leaves_the_disc_and_ends_the_feeding() {
     let mut drive = Mock::new(Profile::CD_R);
     let mut wrong = order(&mut drive, 32, wishes());
-    wrong.expected.free_blocks += 1;
+    wrong.expected.next_writable = 1;
     let (ring, feeder) = super::bench::feed(image(4000), Ending::Finish);
     let mut bench = Bench::default();
     let error = crate::worker::record(&mut crate::worker::Drive::new(&mut drive, &mut bench), &wrong, ring);
@@ -149,6 +158,38 @@ fn a_burn_that_is_not_possible_leaves_the_disc_and_ends_the_feeding() {
     let error = burn(&mut drive, &mut bench, image(32), Ending::Finish, wishes()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::CannotWriteToMedia);
     assert_eq!(drive.count(Opcode::WRITE_10) + drive.count(Opcode::PREVENT_ALLOW), 0);
+}
+
+#[test]
+fn another_count_of_free_blocks_is_the_same_disc_as_long_as_the_image_fits() {
+    for (free, fits) in [(300, true), (299, false), (400_000, true)] {
+        let mut drive = Mock::new(Profile::CD_R);
+        let order = order(&mut drive, 300, wishes());
+        drive.room = free;
+        let (ring, feeder) = super::bench::feed(image(300), Ending::Finish);
+        let mut bench = Bench::default();
+        let result =
+            crate::worker::record(&mut crate::worker::Drive::new(&mut drive, &mut bench), &order, ring);
+        feeder.join().unwrap();
+        match result {
+            Ok(_) => assert!(fits, "{free}"),
+            Err(error) => assert_eq!((error.kind, fits), (ErrorKind::WrongDisc, false), "{free}"),
+        }
+    }
+}
+
+#[test]
+fn a_blank_disc_that_begins_elsewhere_is_refused() {
+    let mut drive = Mock::new(Profile::CD_R);
+    drive.nwa = 16;
+    let mut order = order(&mut drive, 400, wishes());
+    order.start = 16;
+    let (ring, feeder) = super::bench::feed(image(400), Ending::Finish);
+    let mut bench = Bench::default();
+    let result = crate::worker::record(&mut crate::worker::Drive::new(&mut drive, &mut bench), &order, ring);
+    feeder.join().unwrap();
+    assert_eq!(result.unwrap_err().kind, ErrorKind::DiscInfo);
+    assert_eq!(drive.count(Opcode::WRITE_10), 0);
 }
 
 #[test]

@@ -73,6 +73,24 @@ fn what_cannot_be_erased_is_told_by_disc_drive_or_failure() {
 }
 
 #[test]
+fn a_cd_rw_that_cannot_be_read_is_erased_all_the_same() {
+    for opcode in [Opcode::TEST_UNIT_READY, Opcode::READ_DISC_INFORMATION] {
+        for (key, asc) in [(3, 0x57), (5, 0x30), (3, 0x11)] {
+            let refused = Fault::Sense(Sense::new(key, asc, 0));
+            let mut drive = Mock::new(Profile::CD_RW).with(Rule::at(opcode, refused));
+            drive.status = DiscStatus::Complete;
+            drive.content = vec![1; 400 * 2048];
+            erase(&mut Drive::new(&mut drive, &mut Bench::default()), false, false).unwrap();
+            assert_eq!((drive.status, drive.broken_rules.len()), (DiscStatus::Blank, 0));
+        }
+    }
+    let rule = Rule::at(Opcode::TEST_UNIT_READY, Fault::Sense(Sense::new(3, 0x57, 0)));
+    let mut drive = Mock::new(Profile::CD_R).with(rule);
+    let error = erase(&mut Drive::new(&mut drive, &mut Bench::default()), false, false).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::DiscInfo);
+}
+
+#[test]
 fn a_drive_without_the_immed_bit_blanks_all_the_same() {
     let mut drive =
         Mock::new(Profile::CD_RW).with(Rule::at(Opcode::BLANK, Fault::Sense(Sense::new(5, 0x24, 0))));

@@ -42,6 +42,8 @@ fn host(shared: &Shared, socket: &OwnedFd) -> io::Result<()> {
         return send_message(socket.as_fd(), &Welcome::Busy);
     }
     let result = welcome(shared, socket).and_then(|()| commands(shared, socket));
+    // The kernel unlocks the tray when the last user of a drive closes it.
+    shared.with(|drive, _| drive.locked = false);
     shared.host_in.store(false, Ordering::Release);
     result
 }

@@ -49,12 +49,21 @@ const LOCKED: &str = "the tray is locked by whoever uses the drive";
 
 fn insert(drive: &mut Drive, now: Duration, path: &Path, create: Option<&str>) -> Result<(), String> {
     let kind = create.map(str::parse::<Kind>).transpose().map_err(|error| error.to_string())?;
-    // The disc that is in may be the one that is asked for: it has to come out first.
-    drive.remove(now).map_err(|_| LOCKED.to_owned())?;
+    if drive.locked && drive.medium().is_some() {
+        return Err(LOCKED.to_owned());
+    }
+    let real = |path: &Path| path.canonicalize().ok();
+    let inside = drive.medium().and_then(Medium::path).and_then(real);
+    if inside.is_some() && inside == real(path) {
+        // The disc that is in is the one that is asked for, and held locked: it has to come out first.
+        drive.remove(now).map_err(|_| LOCKED.to_owned())?;
+    }
     let medium = match kind {
         Some(kind) if !path.exists() => Medium::create(path, kind),
         _ => Medium::open(path),
     };
+    // A disc that cannot be had leaves the one that is in where it is.
     let medium = medium.map_err(|error| error.to_string())?;
+    drive.remove(now).map_err(|_| LOCKED.to_owned())?;
     drive.insert(medium, now).map_err(|_| LOCKED.to_owned())
 }

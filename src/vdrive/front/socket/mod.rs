@@ -9,18 +9,19 @@ mod control;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{
-    AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, accept4, bind, getsockopt, listen,
-    shutdown, socket, sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, accept4, bind, connect, getsockopt,
+    listen, shutdown, socket, sockopt,
 };
 use nix::unistd::geteuid;
 
@@ -35,6 +36,8 @@ const CLIENTS: usize = 64;
 pub struct Server {
     listener: OwnedFd,
     path: PathBuf,
+    /// Device and inode of the socket: another recorder may have taken its place meanwhile.
+    place: (u64, u64),
     shared: Arc<Shared>,
 }
 
@@ -71,8 +74,12 @@ impl Server {
     /// Takes the place at `path`, whole or not at all, for this user alone. An abandoned socket is replaced.
     ///
     /// # Errors
-    /// Those of the system.
+    /// `AddrInUse` when a recorder lives there; those of the system.
     pub fn bind(path: &Path, drive: Drive) -> io::Result<Self> {
+        if is_alive(path)? {
+            let why = format!("{} is the place of another recorder, which runs", path.display());
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+        }
         let listener = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", std::process::id()));
@@ -82,11 +89,15 @@ impl Server {
         // Nobody finds the socket before it has its mode and its queue.
         let placed = fs::set_permissions(&new, fs::Permissions::from_mode(0o600))
             .and_then(|()| listen(&listener, Backlog::new(16)?).map_err(Into::into))
-            .and_then(|()| fs::rename(&new, path));
-        if let Err(error) = placed {
-            let _ = fs::remove_file(&new);
-            return Err(error);
-        }
+            .and_then(|()| place(&new))
+            .and_then(|place| fs::rename(&new, path).map(|()| place));
+        let place = match placed {
+            Ok(place) => place,
+            Err(error) => {
+                let _ = fs::remove_file(&new);
+                return Err(error);
+            }
+        };
         let shared = Shared {
             drive: Mutex::new(drive),
             started: Instant::now(),
@@ -96,7 +107,7 @@ impl Server {
             is_gone: AtomicBool::new(false),
             clients: Mutex::new(Vec::new()),
         };
-        Ok(Self { listener, path: path.to_owned(), shared: Arc::new(shared) })
+        Ok(Self { listener, path: path.to_owned(), place, shared: Arc::new(shared) })
     }
 
     /// Lets clients in until the drive is unplugged or `stop` becomes readable. Then cuts everybody off, saves
@@ -111,7 +122,9 @@ impl Server {
         };
         let result = self.accept(stop);
         self.shared.unplug();
-        let _ = fs::remove_file(&self.path);
+        if place(&self.path).is_ok_and(|place| place == self.place) {
+            let _ = fs::remove_file(&self.path);
+        }
         let _ = ticker.join();
         result
     }
@@ -137,7 +150,7 @@ impl Server {
                 PollFd::new(self.shared.gone.as_fd(), PollFlags::POLLIN),
             ];
             match poll(&mut ready, PollTimeout::NONE) {
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
             let is_ready = |at: usize| ready[at].revents().is_some_and(|events| !events.is_empty());
@@ -171,6 +184,18 @@ impl Server {
             self.shared.clients().retain(|client| client.number != number);
         }
     }
+}
+
+/// Somebody listens there.
+fn is_alive(path: &Path) -> io::Result<bool> {
+    // Without waiting: a queue that is full is somebody's.
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let probe = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    Ok(matches!(connect(probe.as_raw_fd(), &UnixAddr::new(path)?), Ok(()) | Err(Errno::EAGAIN)))
+}
+
+fn place(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 impl Running {

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::mmc::cdb::{Inquiry, Read10, StartStopUnit, SynchronizeCache, TestUnitReady, Write10};
+use crate::mmc::cdb::{
+    Inquiry, PreventAllow, Read10, StartStopUnit, SynchronizeCache, TestUnitReady, Write10,
+};
 use crate::mmc::inquiry::InquiryData;
 use crate::mmc::transport::vdrive_protocol::ControlRequest;
 use crate::mmc::transport::{
@@ -69,6 +71,53 @@ fn a_second_host_is_told_that_the_drive_is_in_use() {
     assert!(matches!(VirtualSocket::connect(&recorder.path()), Err(TransportError::InUse { .. })));
     drop(first);
     assert!(VirtualSocket::connect_within(&recorder.path(), LIMIT).is_ok());
+}
+
+#[test]
+fn a_place_is_taken_from_the_dead_alone() {
+    let mut recorder = Recorder::start("cd-r", "");
+    let drive = || Drive::new(DriveOptions::default());
+    let taken = Server::bind(&recorder.path(), drive()).unwrap_err();
+    assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    assert!(VirtualSocket::connect(&recorder.path()).is_ok());
+    // A recorder whose place somebody else has taken leaves it to them.
+    std::fs::remove_file(recorder.path()).unwrap();
+    let second = Server::bind(&recorder.path(), drive()).unwrap().spawn().unwrap();
+    recorder.running.take();
+    assert!(VirtualSocket::connect(&recorder.path()).is_ok());
+    drop(second);
+    assert!(!recorder.path().exists());
+    // What a dead one has left is no obstacle.
+    let path = recorder.path();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    drop(Server::bind(&path, drive()).unwrap());
+}
+
+#[test]
+fn the_tray_is_free_when_its_host_has_gone_and_a_disc_that_is_none_leaves_the_other_in() {
+    let recorder = Recorder::start("cd-r", "");
+    let mut host = recorder.host();
+    tell(&mut host, &PreventAllow::new(true), LIMIT).unwrap().unwrap();
+    let hands = ControlClient::connect(&recorder.path()).unwrap();
+    assert!(hands.request(&ControlRequest::Eject).is_err());
+    let path = recorder.folder.path().join("none.disc").display().to_string();
+    let insert = ControlRequest::Insert { path, create: None };
+    drop(host);
+    let mut host = VirtualSocket::connect_within(&recorder.path(), LIMIT).unwrap();
+    assert!(hands.request(&insert).is_err());
+    assert_eq!(tell(&mut host, &TestUnitReady::zeroed(), LIMIT).unwrap(), Ok(()));
+    hands.request(&ControlRequest::Eject).unwrap();
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_nobodys() {
+    let recorder = Recorder::start("cd-r", "inquiry hang(300ms)");
+    let mut host = VirtualSocket::connect(&recorder.path()).unwrap();
+    let short = Duration::from_millis(100);
+    assert!(matches!(ask(&mut host, &Inquiry::new(36), short), Err(TransportError::Timeout { .. })));
+    // The late answer arrives while this one is waited for.
+    let inquiry = ask(&mut host, &Inquiry::new(8), LIMIT).unwrap().unwrap();
+    assert_eq!(inquiry.len(), 8);
 }
 
 #[test]

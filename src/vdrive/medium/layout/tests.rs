@@ -142,6 +142,9 @@ fn after_a_power_cut_a_cd_track_is_damaged_and_a_dvd_goes_on() {
     disc.write(0, 32).unwrap();
     disc.recover(49);
     assert_eq!(next(&disc), Some(64));
+    // A file longer than any disc is a full disc.
+    disc.recover(u32::MAX);
+    assert_eq!(disc.tracks().next().map(|(_, track)| track.written), Some(5008));
 }
 
 #[test]
@@ -162,5 +165,16 @@ fn a_file_that_cannot_be_a_disc_is_noticed() {
         let mut disc = disc.clone();
         spoil(&mut disc);
         assert!(!disc.is_sound(), "{disc:?}");
+    }
+}
+
+#[test]
+fn a_reservation_that_is_used_up_is_complete_and_one_that_is_not_waits() {
+    for (blocks, closes) in [(96, Ok(())), (95, Ok(())), (80, Err(Refusal::EmptyReservation))] {
+        let mut disc = dvd(4096);
+        disc.reserve(90).unwrap();
+        disc.write(0, blocks).unwrap();
+        disc.flush();
+        assert_eq!(disc.close_session(true), closes, "{blocks}");
     }
 }
