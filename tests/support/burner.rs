@@ -21,7 +21,13 @@ impl Burner {
     /// A session on this recorder; nothing is selected.
     pub async fn open(bench: &Bench, recorder: &str, detached: bool) -> Self {
         let client = bench.client().await;
-        let recorder = client.looked_at(recorder).await;
+        client.looked_at(recorder).await;
+        Self::of(client, recorder, detached).await
+    }
+
+    /// A session of this client's on a recorder; nothing is selected.
+    pub async fn of(client: Client, recorder: &str, detached: bool) -> Self {
+        let recorder = format!("/org/discmaster1/recorders/{recorder}");
         let open = options([("recorder", object(&recorder)), ("detached", detached.into())]);
         let session = client.open(open).await.expect("a session");
         let joliet = format!("{session}/joliet");
@@ -68,6 +74,24 @@ impl Burner {
         let wishes = options([("wait", true.into()), ("overwrite", true.into())]);
         let add = (path.to_str().expect("UTF-8"), wishes);
         self.client.path(&self.joliet, "Joliet", "AddPath", &add).await.map(drop)
+    }
+
+    /// `AddPath` with wishes, to its end; the job.
+    pub async fn stage_with<const N: usize>(
+        &self,
+        path: &Path,
+        wishes: [(&str, Variant<'static>); N],
+    ) -> Result<String, Refusal> {
+        let mut wishes = options(wishes);
+        wishes.insert("wait".to_owned(), true.into());
+        self.client.path(&self.joliet, "Joliet", "AddPath", &(path.to_str().expect("UTF-8"), wishes)).await
+    }
+
+    /// Names, kinds and bytes of a directory of the image.
+    pub async fn list(&self, path: &str) -> Vec<(String, String, u64)> {
+        let (rows, _): (Vec<(String, String, u64, i64)>, bool) =
+            self.client.call(&self.joliet, "Joliet", "List", &path).await.expect("a directory of the image");
+        rows.into_iter().map(|(name, kind, bytes, _)| (name, kind, bytes)).collect()
     }
 
     /// Blocks that the staged image takes.

@@ -3,9 +3,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
 use futures_util::StreamExt;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tempfile::TempDir;
 use zbus::{Connection, fdo};
 
@@ -47,6 +50,27 @@ impl PrivateBus {
             .build()
             .await
             .expect("a connection to the private bus")
+    }
+
+    /// A connection of another user, who must be in the user database, with these groups. Only root can do this.
+    pub async fn connect_as(&self, uid: u32, groups: &[u32]) -> Connection {
+        let path = self.address.strip_prefix("unix:path=").and_then(|rest| rest.split(',').next());
+        let path = path.expect("the address of a socket").to_owned();
+        let user = Uid::from_raw(uid);
+        let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+        // Whose a socket is, is noted when it connects. The kernel keeps ids by thread, and this one ends with it.
+        let connect = move || -> std::io::Result<UnixStream> {
+            set_thread_groups(&groups)?;
+            set_thread_res_gid(groups[0], groups[0], groups[0])?;
+            set_thread_res_uid(user, user, user)?;
+            UnixStream::connect(path)
+        };
+        let stream = std::thread::spawn(connect).join().expect("a thread").expect("root may be anybody");
+        zbus::connection::Builder::unix_stream(stream)
+            .user_id(uid)
+            .build()
+            .await
+            .expect("a connection of another user to the private bus")
     }
 
     /// Starts a template of python-dbusmock and waits until it owns `name`.

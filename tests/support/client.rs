@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zbus::message::Type as MessageType;
 use zbus::{
-    Connection, DBusError, DynamicType, MatchRule, Message, MessageStream, OwnedVariant, Type, Variant,
+    Connection, DBusError, DynamicType, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant,
+    Type, Variant,
 };
 
 use super::DEADLINE;
@@ -19,6 +20,9 @@ const ROOT: &str = "/org/discmaster1";
 pub struct Client {
     pub connection: Connection,
 }
+
+/// Properties by path and interface.
+pub type Managed = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
 
 /// A refusal by its D-Bus name, without our prefix where it is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +106,7 @@ impl Client {
         method: &str,
         body: &(impl Serialize + DynamicType),
     ) -> Result<String, Refusal> {
-        let object: zbus::OwnedObjectPath = self.call(path, interface, method, body).await?;
+        let object: OwnedObjectPath = self.call(path, interface, method, body).await?;
         Ok(object.to_string())
     }
 
@@ -150,7 +154,15 @@ impl Client {
         self.call(job, "Job", "GetResult", &()).await.expect("the job's owner may ask")
     }
 
-    async fn raw_call(
+    /// Everything that the service shows, by path and interface, and the message that brought it.
+    pub async fn managed(&self) -> (Managed, Message) {
+        let manager = "org.freedesktop.DBus.ObjectManager";
+        let reply = self.raw_call(ROOT, manager, "GetManagedObjects", &()).await.expect("everybody may ask");
+        (reply.body().deserialize().expect("a tree"), reply)
+    }
+
+    /// Calls any method of the service.
+    pub async fn raw_call(
         &self,
         path: &str,
         interface: &str,

@@ -10,9 +10,11 @@ pub mod bus;
 mod client;
 pub mod noise;
 pub mod oracles;
+pub mod polkit;
 pub mod processes;
 pub mod recorder;
 pub mod tree;
+pub mod users;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,7 +24,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
-pub use client::{Client, Refusal, Signal, Signals, options};
+pub use client::{Client, Managed, Refusal, Signal, Signals, options};
 
 use bus::PrivateBus;
 use recorder::Recorder;
@@ -60,20 +62,9 @@ impl Bench {
         Client::new(self.bus.connect().await)
     }
 
-    /// Calls a method as another user, through `busctl`; the reply as it prints it, or the error's sentence.
-    pub async fn call_as(&self, uid: u32, arguments: &[&str]) -> Result<String, String> {
-        let output = tokio::process::Command::new("busctl")
-            .args(["--timeout=60", "call", "org.discmaster1"])
-            .args(arguments)
-            .env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus.address)
-            .uid(uid)
-            .gid(uid)
-            .current_dir("/")
-            .output()
-            .await
-            .expect("busctl is needed: install the package systemd");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    /// A client of another user. Only root can do this.
+    pub async fn client_of(&self, uid: u32) -> Client {
+        Client::new(self.bus.connect_as(uid, &[uid]).await)
     }
 
     /// A directory for the test's own files.
@@ -121,8 +112,29 @@ impl Bench {
             .args(arguments)
             .output()
             .expect("the virtual recorder's control starts");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}{complaint}");
+        said
+    }
+
+    /// Fails when a recorder was used as none may be, or when a fault of its script never came to pass.
+    pub fn check_manners(&self, id: &str) {
+        self.control(id, &["violations"]);
+        self.control(id, &["unfired"]);
+    }
+
+    /// Puts a new disc of this kind into a recorder; `name` is its file's.
+    pub fn insert(&self, id: &str, name: &str, kind: &str) {
+        let disc = self.dir().join(format!("{name}.disc"));
+        self.control(id, &["insert", disc.to_str().expect("UTF-8"), "--create", kind]);
+    }
+
+    /// What a recorder's own description has to say of its tray, its disc, …
+    pub fn scene(&self, id: &str, of: &str) -> String {
+        let scene = self.control(id, &["dump"]);
+        let line = scene.lines().find_map(|line| line.strip_prefix(of));
+        line.unwrap_or_default().trim().to_owned()
     }
 
     /// The broker's process id.
@@ -220,11 +232,7 @@ impl Setup {
 
     /// Starts it all. Every recorder is on the bus when this returns, and has been looked at.
     pub async fn start(self) -> Bench {
-        self.start_on(PrivateBus::start()).await
-    }
-
-    /// The same on a bus that is there already.
-    pub async fn start_on(self, bus: PrivateBus) -> Bench {
+        let bus = PrivateBus::start();
         let mut ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
         let sr0 = self.kernel_drive.as_deref().map(Recorder::new);
         let mut bench = Bench { bus, sr0, daemon: None, drives: BTreeMap::new(), setup: self };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use zbus::{Connection, DBusError, OwnedVariant, interface};
 
-use crate::bus::PrivateBus;
+use super::bus::PrivateBus;
 
 /// What polkit is to answer.
 #[derive(Clone, Debug)]
