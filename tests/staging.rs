@@ -9,15 +9,7 @@ use std::os::fd::OwnedFd;
 use support::burner::Burner;
 use support::{Bench, Refusal, options};
 
-type Rows = (Vec<(String, String, u64, i64)>, bool);
-
 impl Burner {
-    async fn list(&self, path: &str) -> Vec<(String, String, u64)> {
-        let (rows, more): Rows = self.client.call(&self.joliet, "Joliet", "List", &path).await.unwrap();
-        assert!(!more);
-        rows.into_iter().map(|(name, kind, size, _)| (name, kind, size)).collect()
-    }
-
     async fn add_path(&self, path: &str) -> Result<String, Refusal> {
         let options = options([("wait", true.into())]);
         self.client.path(&self.joliet, "Joliet", "AddPath", &(path, options)).await

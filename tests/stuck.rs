@@ -3,20 +3,15 @@
 
 mod support;
 
+use support::burner::Burner;
 use support::processes::{STAGER, helper};
-use support::steps::short;
-use support::{Bench, options};
+use support::{Bench, Refusal, options};
 
 /// A bench with a session that has staged a file, and its stager held still.
 macro_rules! stuck {
-    ($bench:ident, $client:ident, $open:ident, $stager:ident) => {
+    ($bench:ident, $burner:ident, $stager:ident) => {
         let $bench = Bench::new().recorder("vd0", "cd-r").start().await;
-        let $client = $bench.client().await;
-        $client.looked_at("vd0").await;
-        let $open = $client.ready("vd0").await;
-        let file = $bench.dir().join("file");
-        std::fs::write(&file, "content").unwrap();
-        $open.stage(&file).await.unwrap();
+        let $burner = Burner::ready(&$bench, "vd0", 7, false).await;
         let $stager = helper($bench.daemon_pid(), STAGER);
         std::mem::forget($stager.stop());
     };
@@ -24,27 +19,32 @@ macro_rules! stuck {
 
 #[tokio::test]
 async fn a_cancel_ends_a_burn_whose_files_cannot_be_read_any_more() {
-    stuck!(bench, client, open, stager);
-    let job = open.record(options([])).await.unwrap();
-    client.call::<()>(&job, "Job", "Cancel", &()).await.unwrap();
-    let (success, error, message, _) = client.result(&job).await;
-    assert_eq!((success, short(&error)), (false, "UserAbort"), "{message}");
+    stuck!(bench, burner, stager);
+    let job = burner.record().await.unwrap();
+    burner.client.call::<()>(&job, "Job", "Cancel", &()).await.unwrap();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert!(!success);
+    assert_eq!(Refusal::new(&error, message).name, "UserAbort");
     stager.ended().await;
     // The image is lost, which the session says once; the recorder is free.
-    let (error, _) = open.recorded(options([])).await;
-    assert!(["HelperFailed", "InvalidImage"].contains(&error.as_str()), "{error}");
-    open.stage(&bench.dir().join("file")).await.unwrap();
-    assert_eq!(open.recorded(options([])).await, (String::new(), String::new()));
+    let lost = burner.recorded(options([])).await;
+    assert!(["HelperFailed", "InvalidImage"].contains(&lost.name.as_str()), "{lost:?}");
+    burner.add(&bench, 2048).await;
+    assert_eq!(burner.recorded(options([])).await.name, "");
 }
 
 #[tokio::test]
 async fn a_recorder_is_free_again_when_its_user_has_left_and_the_files_cannot_be_read() {
-    stuck!(bench, client, open, stager);
-    let job = open.record(options([])).await.unwrap();
+    stuck!(bench, burner, stager);
+    let job = burner.record().await.unwrap();
     let other = bench.client().await;
-    drop(client.connection);
+    drop(burner);
     let (success, error, message, _) = other.result(&job).await;
-    assert_eq!((success, short(&error)), (false, "HelperFailed"), "{message}");
+    assert!(!success);
+    assert_eq!(Refusal::new(&error, message).name, "HelperFailed");
     stager.ended().await;
-    assert_eq!(other.ready("vd0").await.recorded(options([])).await.0, "InvalidImage");
+    let next = Burner::open(&bench, "vd0", false).await;
+    next.format().await;
+    next.select().await.unwrap();
+    assert_eq!(next.recorded(options([])).await.name, "InvalidImage");
 }

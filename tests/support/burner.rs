@@ -89,8 +89,9 @@ impl Burner {
 
     /// Names, kinds and bytes of a directory of the image.
     pub async fn list(&self, path: &str) -> Vec<(String, String, u64)> {
-        let (rows, _): (Vec<(String, String, u64, i64)>, bool) =
+        let (rows, cut): (Vec<(String, String, u64, i64)>, bool) =
             self.client.call(&self.joliet, "Joliet", "List", &path).await.expect("a directory of the image");
+        assert!(!cut, "all of {path} fits an answer");
         rows.into_iter().map(|(name, kind, bytes, _)| (name, kind, bytes)).collect()
     }
 
