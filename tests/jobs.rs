@@ -184,7 +184,7 @@ async fn cancelling_a_burn_closes_the_disc_and_says_what_it_is_now() {
         assert!(!medium(&burner, "Damaged").await, "{kind}");
         // The image is still there, for another disc.
         let fresh = bench.dir().join("fresh.disc");
-        bench.control("vd0", &["insert", fresh.to_str().unwrap(), &arguments[0]]);
+        bench.control("vd0", &["insert", fresh.to_str().unwrap(), arguments[0]]);
         bench.control("vd0", &["speed", "unlimited"]);
         burner.select().await.unwrap();
         assert_eq!(burner.recorded(options([("verify", "full".into())])).await.name, "", "{kind}");

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::burner::{Burner, object};
+use support::burner::{Burner, content, object};
 use support::{Bench, Client, options};
 use zbus::OwnedObjectPath;
 
@@ -52,8 +52,14 @@ async fn a_lock_on_every_recorder_covers_one_that_is_plugged_in_later() {
 async fn sessions_on_two_recorders_burn_at_the_same_time() {
     let slow = ["--create=cd-r", "--speed=6x"];
     let bench = Bench::new().recorder_with("vd0", &slow).recorder_with("vd1", &slow).start().await;
-    let one = Burner::ready(&bench, "vd0", 3 << 20, false).await;
-    let two = Burner::ready(&bench, "vd1", 3 << 20, false).await;
+    let file = bench.dir().join("content.bin");
+    std::fs::write(&file, content(3 << 20)).unwrap();
+    let (one, two) = (Burner::open(&bench, "vd0", false).await, Burner::open(&bench, "vd1", false).await);
+    for burner in [&one, &two] {
+        burner.format().await;
+        burner.select().await.unwrap();
+        burner.stage(&file).await.unwrap();
+    }
     let (first, second) = (one.record().await.unwrap(), two.record().await.unwrap());
     two.under_way(&second).await;
     one.under_way(&first).await;

@@ -136,7 +136,9 @@ impl Burner {
         self.client
             .until("the disc is being written", async || {
                 let now: String = self.client.property(job, "Job", "Phase").await.expect("a job");
-                assert_ne!(now, "finished", "the burn was over before it could be seen");
+                if now == "finished" {
+                    panic!("the burn was over before it could be seen: {:?}", self.client.result(job).await);
+                }
                 ["writing", "flushing", "closing"].contains(&now.as_str()).then_some(())
             })
             .await;
