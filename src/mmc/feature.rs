@@ -25,12 +25,16 @@ pub mod code {
     pub const INCREMENTAL: u16 = 0x0021;
     /// Formattable.
     pub const FORMATTABLE: u16 = 0x0023;
+    /// Defect management: bad blocks are replaced by spares.
+    pub const DEFECT_MANAGEMENT: u16 = 0x0024;
     /// Restricted overwrite.
     pub const RESTRICTED_OVERWRITE: u16 = 0x0026;
     /// DVD+RW.
     pub const DVD_PLUS_RW: u16 = 0x002a;
     /// DVD+R.
     pub const DVD_PLUS_R: u16 = 0x002b;
+    /// Rigid restricted overwrite: DVD-RW in whole packets.
+    pub const RIGID_OVERWRITE: u16 = 0x002c;
     /// CD track at once.
     pub const CD_TAO: u16 = 0x002d;
     /// CD mastering: session at once and raw.
@@ -39,6 +43,12 @@ pub mod code {
     pub const DVD_R_WRITE: u16 = 0x002f;
     /// CD-RW media write support.
     pub const CD_RW_WRITE: u16 = 0x0037;
+    /// BD-R pseudo-overwrite.
+    pub const BD_R_PSEUDO_OVERWRITE: u16 = 0x0038;
+    /// DVD+R double layer.
+    pub const DVD_PLUS_R_DL: u16 = 0x003b;
+    /// BD read.
+    pub const BD_READ: u16 = 0x0040;
     /// BD write.
     pub const BD_WRITE: u16 = 0x0041;
     /// Power management.

@@ -12,6 +12,7 @@ pub mod disc_info;
 pub mod disc_structure;
 pub mod event;
 pub mod feature;
+pub mod format;
 pub mod inquiry;
 pub mod msf;
 pub mod opcode;

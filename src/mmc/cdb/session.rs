@@ -47,6 +47,8 @@ impl CloseTrackSession {
     pub const TRACK: u8 = 1;
     /// Close the session; on CD and DVD-R page 05h says whether another may follow.
     pub const SESSION: u8 = 2;
+    /// The special way of closing a session (DVD+RW, CD-MRW).
+    pub const COMPLETE: u8 = 3;
     /// Finalise with the smallest lead-out (DVD+R).
     pub const FINALIZE_MINIMAL: u8 = 5;
     /// Finalise (DVD+R, BD-R).
@@ -74,8 +76,18 @@ cdb! {
 impl Blank {
     /// The whole disc.
     pub const FULL: u8 = 0;
-    /// What makes the disc count as blank; the data area stays as it is.
+    /// What makes the disc count as blank; the data area stays as it is. DVD-RW can then be written at once alone.
     pub const MINIMAL: u8 = 1;
+    /// The track that `address` lies in.
+    pub const TRACK: u8 = 2;
+    /// The reservation of the last track.
+    pub const UNRESERVE: u8 = 3;
+    /// The last track, from `address` on.
+    pub const TRACK_TAIL: u8 = 4;
+    /// The closing of the last session.
+    pub const UNCLOSE: u8 = 5;
+    /// The last session.
+    pub const SESSION: u8 = 6;
     /// Answer at once, go on in the background.
     pub const IMMED: u8 = 0x10;
 
@@ -98,9 +110,17 @@ cdb! {
 }
 
 impl FormatUnit {
+    /// CmpList: the list of defects is this one, that is, none is kept. On DVD-RAM with DCRT: quickly.
+    pub const COMPLETE_LIST: u8 = 0x08;
+
     /// Announces a format descriptor of 12 bytes.
     pub fn new() -> Self {
         Self { flags: 0x11, ..Self::zeroed() }
+    }
+
+    /// The same, forgetting the defects that are known: how DVD-RAM is formatted quickly.
+    pub fn forgetting_defects() -> Self {
+        Self { flags: 0x11 | Self::COMPLETE_LIST, ..Self::zeroed() }
     }
 }
 
@@ -131,7 +151,8 @@ impl SendCueSheet {
 cdb! {
     /// SEND DISC STRUCTURE, BFh (MMC-6).
     SendDiscStructure = SEND_DISC_STRUCTURE {
-        media: u8,
+        /// Bits 3-0: 0 DVD, 1 BD.
+        pub media: u8,
         reserved: [u8; 5],
         /// Which structure: 20h layer boundary.
         pub format: u8,

@@ -16,6 +16,7 @@ fn samples() -> Vec<(Vec<u8>, Vec<u8>, Transfer)> {
         check(row(TestUnitReady::zeroed(), &[0, 0, 0, 0, 0, 0]), None),
         check(row(RequestSense::new(18), &[3, 0, 0, 0, 18, 0]), FromDrive(18)),
         check(row(FormatUnit::new(), &[4, 0x11, 0, 0, 0, 0]), ToDrive(12)),
+        check(row(FormatUnit::forgetting_defects(), &[4, 0x19, 0, 0, 0, 0]), ToDrive(12)),
         check(row(Inquiry::new(0x0124), &[0x12, 0, 0, 1, 0x24, 0]), FromDrive(0x124)),
         check(row(Inquiry::vital(0x80, 0x0124), &[0x12, 1, 0x80, 1, 0x24, 0]), FromDrive(0x124)),
         check(row(StartStopUnit::eject(true), &[0x1b, 1, 0, 0, 2, 0]), None),

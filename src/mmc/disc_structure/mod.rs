@@ -1,7 +1,35 @@
-//! What a disc's groove says of its maker, the answers to READ DISC STRUCTURE (MMC-6): DVD formats 00h
-//! and 11h, BD format 00h.
+//! What a disc says of itself beside its blocks, the answers to READ DISC STRUCTURE (MMC-6): maker, area, layers,
+//! spares. A file a family of structures; here the physical format of a DVD and what all of them share.
+
+mod bd;
+mod layer;
+mod list;
+mod pre_recorded;
+
+pub use bd::{BdInformation, SpareArea};
+pub use layer::LayerBoundary;
+pub use list::{StructureEntry, StructureList};
+pub use pre_recorded::PreRecorded;
 
 use super::answer::{Malformed, padded};
+
+/// Format codes of READ DISC STRUCTURE and SEND DISC STRUCTURE.
+pub mod code {
+    /// 00h: physical format of a DVD; disc information (DI) of a BD.
+    pub const PHYSICAL: u8 = 0x00;
+    /// 0Ah: spares of a BD, or of a DVD-RAM.
+    pub const SPARE_AREA: u8 = 0x0a;
+    /// 0Eh: what is recorded in the groove of a DVD-R or DVD-RW: its maker.
+    pub const PRE_RECORDED: u8 = 0x0e;
+    /// 10h: physical format as the recorded lead-in has it.
+    pub const RECORDED: u8 = 0x10;
+    /// 11h: physical format as the address in the groove of a DVD+R or DVD+RW has it.
+    pub const ADIP: u8 = 0x11;
+    /// 20h: where layer 0 ends.
+    pub const LAYER_BOUNDARY: u8 = 0x20;
+    /// FFh: which structures there are.
+    pub const LIST: u8 = 0xff;
+}
 
 /// Bytes of the header before the structure.
 pub const HEADER: usize = 4;
