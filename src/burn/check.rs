@@ -3,7 +3,7 @@
 use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify};
 use crate::wire::broker_worker::Expected;
 
-use super::facts::Facts;
+use super::facts::{Facts, SessionState};
 use super::kind::{self, Recipe};
 use super::plan::{Act, Content};
 
@@ -26,10 +26,16 @@ pub enum Refusal {
     Closed(MediaKind, bool),
     /// A disc with open room behind recorded sessions.
     #[error(
-        "The {} in the drive holds data already, and adding a session to a disc is not supported: only blank discs \
-         are recorded. {}.", .0.name(), what_instead(*.1)
+        "The {} in the drive holds data already, and the image was made for a blank disc: recording it would hide what \
+         is there. Select the recorder again to append to this disc. {}.", .0.name(), what_instead(*.1)
     )]
     NotBlank(MediaKind, bool),
+    /// The last session was cut off: what is written now would become a part of it.
+    #[error(
+        "The last session on the {} in the drive is not closed: it was cut off, or another program still has to go on \
+         with it. It has to be closed before another one follows.", .0.name()
+    )]
+    SessionOpen(MediaKind),
     /// A disc guarded against writing.
     #[error("The {} in the drive is write protected. Remove the protection, or insert another disc.", .0.name())]
     Protected(MediaKind),
@@ -92,9 +98,11 @@ impl Refusal {
     /// The refusal's name on the bus.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::ReadOnly(_) | Self::Closed(..) | Self::NotBlank(..) | Self::Protected(_) => {
-                ErrorKind::CannotWriteToMedia
-            }
+            Self::ReadOnly(_)
+            | Self::Closed(..)
+            | Self::NotBlank(..)
+            | Self::SessionOpen(_)
+            | Self::Protected(_) => ErrorKind::CannotWriteToMedia,
             Self::UnknownMedium(..) | Self::NotErasable(_) | Self::EraseUnknown(..) => {
                 ErrorKind::MediumInvalidType
             }
@@ -157,7 +165,7 @@ pub(super) fn record(
     wishes: &RecordOptions,
 ) -> Result<Order, Refusal> {
     let kind = recipe.kind;
-    let expected = disc(facts, kind)?;
+    let expected = disc(facts, kind, content.start)?;
     if !facts.can_write {
         return Err(Refusal::DriveCannotWrite(kind));
     }
@@ -220,19 +228,29 @@ pub(super) fn erase(facts: &Facts) -> Result<(), Refusal> {
     }
 }
 
-fn disc(facts: &Facts, kind: MediaKind) -> Result<Expected, Refusal> {
+/// The disc takes an image that was laid out to begin at `start`: a blank one at its first block, an appendable one
+/// where its next session begins.
+fn disc(facts: &Facts, kind: MediaKind, start: u32) -> Result<Expected, Refusal> {
     if facts.protected {
         return Err(Refusal::Protected(kind));
     }
     match facts.status {
         DiscStatus::Blank => {}
         DiscStatus::Closed => return Err(Refusal::Closed(kind, facts.rewritable)),
-        DiscStatus::Appendable | DiscStatus::Other => return Err(Refusal::NotBlank(kind, facts.rewritable)),
+        // An image for a blank disc does not tell of what is on this one.
+        DiscStatus::Appendable if start == 0 => return Err(Refusal::NotBlank(kind, facts.rewritable)),
+        DiscStatus::Appendable => match facts.last_session {
+            SessionState::Empty | SessionState::Complete => {}
+            SessionState::Incomplete | SessionState::Damaged => return Err(Refusal::SessionOpen(kind)),
+        },
+        DiscStatus::Other => return Err(Refusal::NotBlank(kind, facts.rewritable)),
     }
     match facts.expected().ok_or(Refusal::NoAddress(kind))? {
         // A blank disc takes its first block at 0; whoever laid out an image for another address was misled, too.
-        expected if expected.next_writable == 0 => Ok(expected),
-        expected => Err(Refusal::OddStart(kind, expected.next_writable)),
+        expected if facts.status == DiscStatus::Blank && expected.next_writable != 0 => {
+            Err(Refusal::OddStart(kind, expected.next_writable))
+        }
+        expected => Ok(expected),
     }
 }
 

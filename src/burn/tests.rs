@@ -43,6 +43,22 @@ fn dvd_plus_r() -> Facts {
     }
 }
 
+/// A disc with one session on it, behind which another can follow.
+fn second(facts: Facts, last_track: u16, next_writable: i32) -> Facts {
+    let free_blocks = facts.free_blocks - u64::from(next_writable.unsigned_abs());
+    Facts {
+        status: DiscStatus::Appendable,
+        last_track,
+        next_writable: Some(next_writable),
+        free_blocks,
+        ..facts
+    }
+}
+
+fn cut_off() -> Facts {
+    Facts { last_session: SessionState::Incomplete, ..second(dvd_plus_r(), 1, 4336) }
+}
+
 const SMALL: Content = Content { blocks: 4321, start: 0 };
 
 fn wishes() -> RecordOptions {
@@ -80,6 +96,10 @@ fn plans_are_the_ones_that_the_goldens_show() {
     golden("cd-rw-erase-full", &plan_erase(&cd_rw(), true));
     golden("dvd+r-finalise", &plan_record(&dvd_plus_r(), SMALL, &wishes()));
     golden("dvd+r-appendable", &plan_record(&dvd_plus_r(), SMALL, &appendable));
+    let at = |start| Content { start, ..SMALL };
+    let appended = plan_record(&second(cd_r(), 2, 15_723), at(15_723), &appendable);
+    golden("cd-r-second-session", &appended);
+    golden("dvd+r-second-session", &plan_record(&second(dvd_plus_r(), 2, 6384), at(6384), &wishes()));
 }
 
 #[test]
@@ -121,6 +141,12 @@ fn what_cannot_be_recorded_is_refused_by_name() {
         ("closed", Facts { status: DiscStatus::Closed, ..cd_r() }, SMALL, wishes()),
         ("closed, rewritable", Facts { status: DiscStatus::Closed, ..cd_rw() }, SMALL, wishes()),
         ("appendable", Facts { status: DiscStatus::Appendable, ..dvd_plus_r() }, SMALL, wishes()),
+        (
+            "cut off",
+            Facts { status: DiscStatus::Appendable, ..cut_off() },
+            Content { blocks: 9, start: 4336 },
+            wishes(),
+        ),
         ("protected", Facts { protected: true, ..cd_r() }, SMALL, wishes()),
         ("pressed", Facts { profile: 0x10, ..cd_r() }, SMALL, wishes()),
         ("BD-RE", Facts { profile: 0x43, ..cd_r() }, SMALL, wishes()),
@@ -152,7 +178,7 @@ fn what_cannot_be_recorded_is_refused_by_name() {
     assert_eq!(
         table,
         "closed: CannotWriteToMedia\nclosed, rewritable: CannotWriteToMedia\nappendable: CannotWriteToMedia\n\
-         protected: CannotWriteToMedia\npressed: CannotWriteToMedia\nBD-RE: MediumInvalidType\n\
+         cut off: CannotWriteToMedia\nprotected: CannotWriteToMedia\npressed: CannotWriteToMedia\nBD-RE: MediumInvalidType\n\
          unheard of: MediumInvalidType\nreader: DeviceInvalidType\nno address: DiscInfo\n\
          simulated DVD+R: NotSupported\nno test write: NotSupported\nsimulated and verified: InvalidArgs\n\
          empty: InvalidImage\nelsewhere: WrongDisc\nendless: DiscFull\nbehind 31 bits: DiscFull\n"

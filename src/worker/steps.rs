@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::{self, DiscStatus, ErrorKind, MediaKind, Phase, Report};
+use crate::api::{self, ErrorKind, MediaKind, Phase, Report};
 use crate::burn::{Act, CloseFunction, Harm, Plan, Step, WriteMode, WriteParameters};
 use crate::mmc::cdb::{Cdb, CloseTrackSession, ModeSelect10, ModeSense10, SynchronizeCache};
 use crate::mmc::disc_info;
@@ -159,7 +159,7 @@ impl<'b, 'a> Burn<'b, 'a> {
         let facts = inspect::facts(self.drive).map_err(|trouble| scene.error(&trouble))?;
         let same = facts.is_some_and(|facts| {
             facts.profile == self.plan.expected.profile
-                && facts.status == DiscStatus::Blank
+                && self.look.facts.as_ref().is_some_and(|before| before.status == facts.status)
                 && facts.start() == Some(self.plan.expected.next_writable)
                 // The write mode has been set meanwhile, and may have cost some blocks.
                 && facts.free_blocks >= u64::from(job.blocks)

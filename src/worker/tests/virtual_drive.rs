@@ -83,9 +83,24 @@ fn a_recorded_disc_is_not_recorded_again_until_it_is_erased() {
         stage.burn(image(401), verified()).unwrap();
     }
     let mut stage = Stage::new("dvd+r", "", Pace::Unlimited);
-    stage.burn(image(400), RecordOptions { close: Close::Appendable, ..verified() }).unwrap();
+    stage.burn(image(400), verified()).unwrap();
     assert_eq!(stage.burn(image(16), verified()).unwrap_err().kind, ErrorKind::CannotWriteToMedia);
     assert_eq!(stage.erase(false).unwrap_err().kind, ErrorKind::MediumInvalidType);
+}
+
+#[test]
+fn sessions_follow_each_other_until_the_disc_is_closed() {
+    for kind in ["cd-r", "cd-rw", "dvd+r"] {
+        let mut stage = Stage::new(kind, "", Pace::Unlimited);
+        for _ in 0..3 {
+            stage.burn(image(400), RecordOptions { close: Close::Appendable, ..verified() }).unwrap();
+        }
+        stage.burn(image(401), verified()).unwrap();
+        let medium = stage.look().medium.unwrap();
+        assert_eq!((medium.sessions, medium.status), (4, DiscStatus::Closed), "{kind}");
+        let starts: Vec<_> = medium.tracks.iter().map(|track| (track.session, track.start)).collect();
+        assert!(starts.is_sorted() && starts.len() == 4, "{kind}: {starts:?}");
+    }
 }
 
 #[test]
