@@ -2,6 +2,7 @@
 
 use super::BLOCK_BYTES;
 use super::error::ImageError;
+use super::on_disc::OnDisc;
 use super::tree::{ContentId, Kind, NodeId, Tree};
 
 /// A content, once for all the names that link to it.
@@ -56,16 +57,22 @@ impl Contents {
         file(tree, slot.first).1
     }
 
-    /// Blocks of all contents together.
+    /// Whether a content is on the medium already, so that this image has no blocks of it.
+    pub fn is_on_disc(tree: &Tree, slot: &Slot) -> bool {
+        OnDisc::is_on_disc(file(tree, slot.first).0)
+    }
+
+    /// Blocks of all contents that this image brings.
     pub fn blocks(&self, tree: &Tree) -> u64 {
         self.slots
             .iter()
+            .filter(|slot| !Self::is_on_disc(tree, slot))
             .fold(0, |sum, slot| sum.saturating_add(Self::size(tree, slot).div_ceil(BLOCK_BYTES)))
     }
 
-    /// Gives every content its place from `block` on; those without data point to `empty`.
+    /// Gives every content of this image its place from `block` on; those without data point to `empty`.
     pub fn place(&mut self, tree: &Tree, mut block: u32, empty: u32) {
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().filter(|slot| !Self::is_on_disc(tree, slot)) {
             let size = Self::size(tree, slot);
             slot.block = if size == 0 { empty } else { block };
             // The layout has checked that all of them end below block 2^32.

@@ -11,13 +11,15 @@
 //! - [`rock_ridge`]: POSIX names and attributes in the system use areas
 //! - [`layout`]: the plan; `contents`, `view`, `unique`, `record`, `continuation`: its parts
 //! - [`stream`]: the blocks; [`file`]: the whole stream into a writer
-//! - [`read`]: re-reading the structure of a written image
+//! - [`on_disc`]: contents that an earlier session recorded, for the image of a later one
+//! - [`read`]: re-reading the structure of a written image, and importing the tree of any
 
 pub mod error;
 pub mod file;
 pub mod iso9660;
 pub mod joliet;
 pub mod layout;
+pub mod on_disc;
 pub mod options;
 pub mod read;
 pub mod rock_ridge;
@@ -34,6 +36,7 @@ mod view;
 pub use error::ImageError;
 pub use file::{WriteError, write_image};
 pub use layout::Layout;
+pub use on_disc::OnDisc;
 pub use options::{JolietLength, Options, Ownership};
 pub use read::{StructureError, StructureSummary, TreeSummary, check_structure};
 pub use stream::{ContentSource, Stream, StreamError};

@@ -6,9 +6,10 @@ use super::date;
 use super::iso9660::directory_record::{
     Extent, HEADER, RECORD_MAX, RecordHeader, base_length, flags, section, sections,
 };
+use super::on_disc::OnDisc;
 use super::options::Ownership;
 use super::rock_ridge::{Attributes, SystemUse};
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{ContentId, Kind, NodeId, Tree};
 use super::view::{Directory, View};
 use super::{BLOCK, BLOCK_BYTES};
 use zerocopy::IntoBytes;
@@ -93,7 +94,7 @@ impl Source<'_> {
     /// The record after `at`; `None` behind the last one.
     pub fn next(&self, directory: &Directory, at: Cursor) -> Option<Cursor> {
         let more = self.child(directory, at).is_some_and(|node| match self.tree.kind(node) {
-            Kind::File { size, .. } => at.section + 1 < sections(size),
+            Kind::File { content, size } => at.section + 1 < self.sections(content, size),
             Kind::Dir | Kind::Symlink { .. } => false,
         });
         if more {
@@ -123,6 +124,14 @@ impl Source<'_> {
         (used.div_ceil(BLOCK_BYTES), continuation.blocks() as u64)
     }
 
+    /// How many records a file needs.
+    fn sections(&self, content: ContentId, size: u64) -> u64 {
+        match OnDisc::is_on_disc(content) {
+            true => self.tree.on_disc().sections(content).len() as u64,
+            false => sections(size),
+        }
+    }
+
     fn child(&self, directory: &Directory, at: Cursor) -> Option<NodeId> {
         let index = at.entry.checked_sub(2)?;
         self.view.children(directory).get(index as usize).map(|&node| NodeId::from_number(node))
@@ -145,13 +154,20 @@ impl Source<'_> {
                     ..Subject::of_directory(&view.directories[number as usize], name, false)
                 }
             }
-            Kind::File { size, .. } => {
+            Kind::File { content, size } => {
                 let slot = &self.contents.slots[self.contents.refs[node.index()] as usize];
+                let on_disc = self.tree.on_disc();
+                let extent = if OnDisc::is_on_disc(content) {
+                    on_disc.extent(content, at.section, self.empty_block)
+                } else {
+                    section(slot.block, size, at.section)
+                };
                 Subject {
                     node,
                     name,
                     version: view.naming.version(),
-                    extent: section(slot.block, size, at.section),
+                    extent,
+                    compression: on_disc.compression(content),
                     original: self.tree.name(node),
                     target: &[],
                     links: slot.links,
@@ -165,6 +181,7 @@ impl Source<'_> {
                 version: view.naming.version(),
                 extent: Extent { block: self.empty_block, size: 0, flags: 0 },
                 original: self.tree.name(node),
+                compression: &[],
                 target,
                 links: 1,
                 serial: node.number(),
@@ -183,6 +200,8 @@ struct Subject<'a> {
     extent: Extent,
     /// As in the tree; empty for `.` and `..`.
     original: &'a [u8],
+    /// How the content is compressed, or nothing.
+    compression: &'a [u8],
     target: &'a [u8],
     links: u32,
     serial: u32,
@@ -199,6 +218,7 @@ impl<'a> Subject<'a> {
             version: &[],
             extent: Extent { block: directory.block, size, flags: flags::DIRECTORY },
             original: &[],
+            compression: &[],
             target: &[],
             links: directory.subdirectories + 2,
             serial: directory.node.number(),
@@ -219,6 +239,7 @@ impl<'a> Subject<'a> {
             modified: date::short(meta.mtime),
             name: self.original,
             target: self.target,
+            compression: self.compression,
             announces: self.announces,
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct Attributes<'a> {
     pub name: &'a [u8],
     /// Empty for all but symbolic links.
     pub target: &'a [u8],
+    /// The ZF entry of a file that zisofs compressed; empty for all others.
+    pub compression: &'a [u8],
     /// Whether this is the `.` of the root, which announces the protocol.
     pub announces: bool,
 }
@@ -93,7 +95,12 @@ impl Attributes<'_> {
     pub fn inline_length(&self, room: usize) -> Option<usize> {
         let announcement = if self.announces { SP_LENGTH + CE_LENGTH + ENTRY_MAX } else { 0 };
         let target = if self.target.is_empty() { 0 } else { link_length(self.target) };
-        let length = PX_LENGTH + TF_LENGTH + name_length(self.name.len()) + target + announcement;
+        let length = PX_LENGTH
+            + TF_LENGTH
+            + name_length(self.name.len())
+            + target
+            + announcement
+            + self.compression.len();
         (length <= room).then_some(length)
     }
 }
@@ -138,6 +145,7 @@ impl SystemUse {
         const MODIFY: u8 = 0x02;
         self.inline.extend_from_slice(&[b'T', b'F', TF_LENGTH as u8, 1, MODIFY]);
         self.inline.extend_from_slice(&of.modified);
+        self.inline.extend_from_slice(of.compression);
     }
 }
 
@@ -256,6 +264,7 @@ mod tests {
             modified: [109, 2, 13, 23, 31, 30, 0],
             name,
             target,
+            compression: b"",
             announces: false,
         }
     }

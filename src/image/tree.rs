@@ -3,12 +3,15 @@
 //! Compact, since a tree may hold millions of names: nodes of one fixed size, names in one arena, children as linked
 //! siblings, and one hash table over all names (keyed, as the names may come from an enemy).
 
+mod imported;
 mod index;
 mod merge;
 #[cfg(test)]
 mod tests;
 
+use super::on_disc::OnDisc;
 use index::Index;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Longest file name, in bytes (NAME_MAX, and what Rock Ridge readers accept).
@@ -39,7 +42,8 @@ impl NodeId {
     }
 }
 
-/// The caller's number of a content. Files that share one are hard links and share their data on the disc.
+/// The caller's number of a content. Files that share one are hard links and share their data on the disc. Numbers from
+/// [`super::on_disc::FIRST_ON_DISC`] on are of contents that are on the medium already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentId(pub u32);
 
@@ -138,6 +142,8 @@ pub struct Tree {
     index: Index,
     counts: Counts,
     generation: u64,
+    /// Contents of imported files.
+    on_disc: Arc<OnDisc>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +158,11 @@ struct Node {
     gid: u32,
     mode: u16,
     name_len: u8,
+    /// It came from an earlier session of the medium.
+    imported: bool,
 }
+
+const _: () = assert!(size_of::<Node>() == 56, "there are millions of them");
 
 #[derive(Debug, Clone, Copy)]
 enum Body {
@@ -171,6 +181,7 @@ impl Tree {
             index: Index::default(),
             counts: Counts { directories: 1, ..Counts::default() },
             generation: 0,
+            on_disc: Arc::default(),
         };
         tree.nodes.push(Node::new(NONE, root, Body::Dir { first: NONE, last: NONE }));
         tree
@@ -445,6 +456,7 @@ impl Node {
             gid: meta.gid,
             mode: mode_of(meta.mode, body),
             name_len: 0,
+            imported: false,
         }
     }
 

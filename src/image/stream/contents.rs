@@ -29,7 +29,7 @@ impl ContentEmitter {
                 return Err(misplaced(Misplaced { position, planned: u32::MAX }));
             };
             let size = Contents::size(tree, slot);
-            if size == 0 {
+            if size == 0 || Contents::is_on_disc(tree, slot) {
                 self.slot += 1;
                 continue;
             }
