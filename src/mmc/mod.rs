@@ -7,7 +7,9 @@
 
 pub mod asc;
 pub mod capacity;
+pub mod cd_text;
 pub mod cdb;
+pub mod cue;
 pub mod disc_info;
 pub mod disc_structure;
 pub mod event;
@@ -20,8 +22,10 @@ pub mod page;
 pub mod performance;
 pub mod policy;
 pub mod profile;
+pub mod sector;
 pub mod sense;
 pub mod speed;
+pub mod subchannel;
 pub mod toc;
 pub mod track_info;
 pub mod transport;

@@ -52,6 +52,7 @@ opcodes! {
     WRITE_10 = 0x2a, "write-10";
     VERIFY_10 = 0x2f, "verify-10";
     SYNCHRONIZE_CACHE = 0x35, "synchronize-cache";
+    READ_SUB_CHANNEL = 0x42, "read-sub-channel";
     READ_TOC = 0x43, "read-toc";
     GET_CONFIGURATION = 0x46, "get-configuration";
     GET_EVENT_STATUS = 0x4a, "get-event-status";
@@ -70,6 +71,7 @@ opcodes! {
     GET_PERFORMANCE = 0xac, "get-performance";
     READ_DISC_STRUCTURE = 0xad, "read-disc-structure";
     SET_STREAMING = 0xb6, "set-streaming";
+    READ_CD_MSF = 0xb9, "read-cd-msf";
     SET_CD_SPEED = 0xbb, "set-cd-speed";
     READ_CD = 0xbe, "read-cd";
     SEND_DISC_STRUCTURE = 0xbf, "send-disc-structure";

@@ -4,6 +4,7 @@ use zerocopy::big_endian::{I32, U16, U32};
 
 use super::{Transfer, cdb, u24};
 use crate::mmc::BLOCK;
+use crate::mmc::msf::Msf;
 
 cdb! {
     /// READ (10), 28h (MMC-6).
@@ -178,10 +179,66 @@ impl ReadCd {
         u24(self.count)
     }
 
-    /// Bytes a block: 2048 when user data alone are asked for, else the whole sector of 2352.
+    /// Bytes a block at most: 2048 when user data alone are asked for, else the whole sector of 2352, and what of
+    /// C2 pointers and sub-channel is asked for.
     pub fn block_len(&self) -> usize {
-        if self.main_channel & 0xf8 == 0x10 { BLOCK } else { 2352 }
+        let main = match self.main_channel & 0xf8 {
+            0 => 0,
+            0x10 if self.expects() != Self::AUDIO => BLOCK,
+            _ => 2352,
+        };
+        main + extra(self.main_channel, self.sub_channel)
     }
+
+    /// Bits 4-2: the sectors that the host expects.
+    pub fn expects(&self) -> u8 {
+        self.sector_type >> 2 & 7
+    }
+
+    /// [`Self::expects`] sound.
+    pub const AUDIO: u8 = 1;
+}
+
+cdb! {
+    /// READ CD MSF, B9h (MMC-6).
+    ReadCdMsf = READ_CD_MSF {
+        /// Bits 4-2 expected sector type, bit 1 DAP.
+        pub sector_type: u8,
+        reserved: u8,
+        /// Minute, second, frame of the first block.
+        pub start: [u8; 3],
+        /// Minute, second, frame behind the last block.
+        pub end: [u8; 3],
+        /// Main channel selection.
+        pub main_channel: u8,
+        /// Sub-channel selection.
+        pub sub_channel: u8,
+        control: u8,
+    }
+    |this| Transfer::FromDrive(this.blocks() as usize * (2352 + extra(this.main_channel, this.sub_channel)))
+}
+
+impl ReadCdMsf {
+    /// Blocks asked for.
+    pub fn blocks(&self) -> u32 {
+        let lba = |[minute, second, frame]: [u8; 3]| Msf::new(minute, second, frame).lba();
+        u32::try_from(lba(self.end).saturating_sub(lba(self.start))).unwrap_or(0)
+    }
+}
+
+/// Bytes of C2 pointers and sub-channel that follow a block.
+fn extra(main_channel: u8, sub_channel: u8) -> usize {
+    let pointers = match main_channel >> 1 & 3 {
+        1 => 294,
+        2 => 296,
+        _ => 0,
+    };
+    let sub = match sub_channel & 7 {
+        1 | 4 => 96,
+        2 => 16,
+        _ => 0,
+    };
+    pointers + sub
 }
 
 fn in_bytes(blocks: U32) -> usize {

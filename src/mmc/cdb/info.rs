@@ -30,6 +30,39 @@ impl ReadToc {
 }
 
 cdb! {
+    /// READ SUB-CHANNEL, 42h (MMC-5).
+    ReadSubChannel = READ_SUB_CHANNEL {
+        /// Bit 1: addresses as minute, second, frame.
+        pub flags: u8,
+        /// Bit 6: Q is wanted, not the header alone.
+        pub sub_q: u8,
+        /// 1 position, 2 media catalog number, 3 recording code of a track.
+        pub format: u8,
+        reserved: [u8; 2],
+        /// The track, for format 3.
+        pub track: u8,
+        /// Bytes that the host takes at most.
+        pub allocation: U16,
+        control: u8,
+    }
+    |this| Transfer::FromDrive(usize::from(this.allocation.get()))
+}
+
+impl ReadSubChannel {
+    /// Where the pick-up is.
+    pub const POSITION: u8 = 1;
+    /// The disc's media catalog number.
+    pub const CATALOG: u8 = 2;
+    /// A track's recording code.
+    pub const ISRC: u8 = 3;
+
+    /// Asks for `format`, of `track` where that matters, addresses as blocks.
+    pub fn new(format: u8, track: u8, allocation: u16) -> Self {
+        Self { sub_q: 0x40, format, track, allocation: allocation.into(), ..Self::zeroed() }
+    }
+}
+
+cdb! {
     /// READ DISC INFORMATION, 51h (MMC-6).
     ReadDiscInformation = READ_DISC_INFORMATION {
         /// Bits 2-0 data type: 0 the standard information.

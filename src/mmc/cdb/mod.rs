@@ -9,14 +9,16 @@ mod info;
 mod session;
 mod unit;
 
-pub use block::{Read10, Read12, ReadCapacity, ReadCd, SynchronizeCache, Verify10, Write10, Write12};
+pub use block::{
+    Read10, Read12, ReadCapacity, ReadCd, ReadCdMsf, SynchronizeCache, Verify10, Write10, Write12,
+};
 pub use config::{
     GetConfiguration, GetEventStatus, GetPerformance, ModeSelect10, ModeSense6, ModeSense10, SendOpc,
     SetCdSpeed, SetStreaming,
 };
 pub use info::{
-    ReadBufferCapacity, ReadDiscInformation, ReadDiscStructure, ReadFormatCapacities, ReadToc,
-    ReadTrackInformation,
+    ReadBufferCapacity, ReadDiscInformation, ReadDiscStructure, ReadFormatCapacities, ReadSubChannel,
+    ReadToc, ReadTrackInformation,
 };
 pub use session::{Blank, CloseTrackSession, FormatUnit, ReserveTrack, SendCueSheet, SendDiscStructure};
 pub use unit::{Inquiry, PreventAllow, RequestSense, StartStopUnit, TestUnitReady};
