@@ -46,7 +46,9 @@ struct Recorder {
     /// The disc that is in: NAME.disc, with its data in NAME.iso beside it.
     #[arg(long, value_name = "FILE")]
     media: Option<PathBuf>,
-    /// The blank disc to make if there is none yet: cd-r, cd-r-74, cd-rw, dvd+r, each with :BLOCKS if smaller.
+    /// The blank disc to make if there is none yet: cd-r, cd-r-74, cd-rw, dvd-r, dvd-r-dl, dvd-rw, dvd-rw-ro, dvd+r,
+    /// dvd+r-dl, dvd+rw, dvd-ram, bd-r, bd-r-dl, bd-r-tl, bd-r-ql, bd-re, bd-re-dl, bd-re-tl, each with :BLOCKS if
+    /// smaller.
     #[arg(long, value_name = "KIND")]
     create: Option<Kind>,
     /// A disc that forgets what is written, to measure hosts with (needs --create).

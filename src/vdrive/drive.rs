@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::background::Background;
 use super::buffer::Buffer;
 use super::command::{self, Answer, Call};
 use super::fault::{FaultScript, Verb};
@@ -62,6 +63,8 @@ pub struct Drive {
     pub(super) ready: bool,
     pub(super) locked: bool,
     pub(super) operation: Option<Operation>,
+    /// The format that goes on in the background.
+    pub(super) background: Option<Background>,
     pub(super) buffer: Buffer,
     pub(super) parameters: WriteParameters,
     /// The layout that a test write pretends.
@@ -111,6 +114,7 @@ impl Drive {
             ready: false,
             locked: false,
             operation: None,
+            background: None,
             buffer,
             parameters: Self::default_parameters(),
             pretended: None,
@@ -199,11 +203,13 @@ impl Drive {
         {
             self.finish(operation.effect);
         }
+        self.advance_background(now);
     }
 
     /// When something will happen by itself, if anything.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.operation.as_ref().map(|operation| operation.ends)
+        let ends = self.operation.as_ref().map(|operation| operation.ends);
+        ends.into_iter().chain(self.background_ends()).min()
     }
 
     /// Puts a disc in and closes the tray. It is ready after a moment.
@@ -267,6 +273,7 @@ impl Drive {
         let lost = self.buffer.level();
         self.buffer.clear();
         self.operation = None;
+        self.background = None;
         self.forget_settings();
         self.ledger.settled();
         self.locked = false;
@@ -366,6 +373,14 @@ impl Drive {
         self.buffer.set_rate(limited.then_some(self.content_rate()));
     }
 
+    /// Whether the writes that come are verified, which takes as long again.
+    pub(super) fn verify_writes(&mut self, verified: bool) {
+        if self.options.pace != Pace::Unlimited {
+            let rate = self.content_rate();
+            self.buffer.set_rate(Some(if verified { rate / 2 } else { rate }));
+        }
+    }
+
     /// Bytes of content that the chosen speed moves a second.
     pub(super) fn content_rate(&self) -> u64 {
         let family = self.profile().family().unwrap_or(Family::Cd);
@@ -408,7 +423,7 @@ impl Drive {
         if let Some(medium) = &mut self.medium {
             // A track that is open when the disc is taken out is ended, as drives do.
             let mut after = medium.layout().clone();
-            after.flush();
+            after.put_away();
             if medium.settle(after).is_err() {
                 self.news.attention(Refusal::MediumFailed.sense().deferred());
             }
@@ -440,11 +455,24 @@ impl Drive {
                 self.news.attention(Sense::new(6, 0x28, 0x00));
                 self.news.media(MediaCode::New, Event::MediaChange { present: true, open: false });
             }
+            Effect::Formatted { after, wiped } => {
+                if let Some(medium) = &mut self.medium
+                    && ((wiped && medium.wipe().is_err()) || medium.settle(*after).is_err())
+                {
+                    self.news.attention(Refusal::MediumFailed.sense().deferred());
+                }
+                self.choose_speed(u32::MAX);
+                self.news.media(MediaCode::New, Event::MediaChange { present: true, open: false });
+            }
             Effect::Layout { after, changed } => {
+                let other = after.profile != self.profile();
                 if let Some(medium) = &mut self.medium
                     && medium.settle(*after).is_err()
                 {
                     self.news.attention(Refusal::MediumFailed.sense().deferred());
+                }
+                if other {
+                    self.choose_speed(u32::MAX);
                 }
                 // Hosts have to read a disc anew whose sessions are others than before.
                 if changed {

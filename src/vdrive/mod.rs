@@ -4,13 +4,14 @@
 //! [`medium`] that is in it. The [`front`]s give it a clock and somebody to talk to: a socket, or a test.
 //! It judges its hosts, too: see [`Drive::violations`].
 //!
-//! What it is not yet: it knows CD-R and CD-RW written track at once with data, and DVD+R. Audio, session at
-//! once, raw writing, DVD-R, the rewritable DVDs and BD are refused as a drive refuses that does not have them.
+//! What it is not: DVD+RW of two layers, layer jump and the random writing of BD-R are refused as a drive refuses that
+//! does not have them, because nobody writes them; HD DVD is not known.
 
 pub mod fault;
 pub mod front;
 pub mod medium;
 
+mod background;
 mod buffer;
 mod command;
 mod drive;

@@ -64,6 +64,19 @@ pub enum Refusal {
     IncompatibleMedium,
     /// The disc cannot be erased.
     CannotErase,
+    /// The disc cannot be formatted.
+    CannotFormat,
+    /// The disc has no format where it is to be written.
+    NotFormatted,
+    /// No whole packets.
+    PacketSize,
+    /// The spares are used up.
+    NoSpares,
+    /// A format runs, so far along of 65536.
+    Formatting {
+        /// Progress.
+        progress: u16,
+    },
     /// The buffer ran empty and there is no protection.
     LossOfStreaming,
     /// A session with an open track cannot be closed.
@@ -104,6 +117,11 @@ impl Refusal {
             Self::WriteProtected => Sense::new(7, 0x27, 0),
             Self::IncompatibleMedium => Sense::new(5, 0x30, 2),
             Self::CannotErase => Sense::new(5, 0x30, 5),
+            Self::CannotFormat => Sense::new(5, 0x30, 6),
+            Self::NotFormatted => Sense::new(5, 0x30, 5),
+            Self::PacketSize => Sense::new(5, 0x64, 1),
+            Self::NoSpares => Sense::new(3, 0x32, 0),
+            Self::Formatting { progress } => Sense::new(2, 0x04, 4).with_progress(progress),
             Self::LossOfStreaming => Sense::new(3, 0x0c, 9),
             Self::IncompleteTrack => Sense::new(5, 0x72, 3),
             Self::EmptyReservation => Sense::new(5, 0x72, 4),

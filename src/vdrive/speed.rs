@@ -32,13 +32,13 @@ impl Pace {
     /// The speeds that the drive offers for a disc, kB/s, fastest first.
     pub(super) fn offered(self, profile: Profile) -> Vec<Speed> {
         let family = profile.family().unwrap_or(Family::Cd);
-        let tenths: &[u32] = match family {
-            Family::Cd => &[480, 400, 320, 240, 160, 80, 40],
-            Family::Dvd => &[160, 120, 80, 60, 40, 24],
-            Family::Bd => &[160, 120, 80, 60, 40, 20],
-        };
-        let usual = tenths.iter().map(|tenths| Speed::tenths(*tenths, family));
+        let usual = usual_tenths(profile).iter().map(|tenths| Speed::tenths(*tenths, family));
         let Some(limit) = self.limit(family) else { return usual.collect() };
+        // A drive of any speed is no faster than the disc, if that is one that limits it.
+        let limit = match profile {
+            Profile::DVD_PLUS_R | Profile::DVD_R | Profile::BD_R | Profile::CD_R | Profile::CD_RW => limit,
+            _ => usual.clone().max().map_or(limit, |fastest| fastest.min(limit)),
+        };
         let mut speeds = vec![limit];
         speeds.extend(usual.filter(|speed| *speed < limit));
         speeds
@@ -57,6 +57,22 @@ impl Pace {
     pub(super) fn recording(self, blocks: u32, speed: u32) -> Duration {
         let millis = u64::from(blocks) * 2048 / u64::from(speed.max(1));
         self.duration(Duration::from_millis(millis.clamp(200, 3000)))
+    }
+}
+
+/// What good drives offer for a disc of each kind, in tenths of the single speed.
+fn usual_tenths(profile: Profile) -> &'static [u32] {
+    match profile {
+        Profile::DVD_RW | Profile::DVD_RW_OVERWRITE => &[60, 40, 20, 10],
+        Profile::DVD_PLUS_RW => &[80, 60, 40, 24],
+        Profile::DVD_R_DL | Profile::DVD_PLUS_R_DL => &[80, 60, 40, 24],
+        Profile::DVD_RAM => &[120, 50, 30, 20],
+        Profile::BD_RE => &[20, 10],
+        other => match other.family() {
+            Some(Family::Dvd) => &[160, 120, 80, 60, 40, 24],
+            Some(Family::Bd) => &[160, 120, 80, 60, 40, 20],
+            Some(Family::Cd) | None => &[480, 400, 320, 240, 160, 80, 40],
+        },
     }
 }
 

@@ -40,6 +40,8 @@ pub enum OperationKind {
     Flush,
     /// Closing, erasing, calibrating.
     Long,
+    /// Formatting.
+    Format,
 }
 
 /// What an operation changes at its end.
@@ -55,6 +57,13 @@ pub enum Effect {
         after: Box<Layout>,
         /// It counts as another disc (a session was closed, everything was erased).
         changed: bool,
+    },
+    /// The disc is formatted.
+    Formatted {
+        /// Its layout.
+        after: Box<Layout>,
+        /// Its blocks are forgotten.
+        wiped: bool,
     },
 }
 
@@ -73,6 +82,7 @@ impl Operation {
             OperationKind::Load => Refusal::BecomingReady,
             OperationKind::Flush => Refusal::Flushing { progress },
             OperationKind::Long => Refusal::OperationInProgress { progress },
+            OperationKind::Format => Refusal::Formatting { progress },
         }
     }
 }

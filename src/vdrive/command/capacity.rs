@@ -5,7 +5,7 @@ use crate::mmc::BLOCK;
 use crate::mmc::capacity::{BufferCapacity, CapacityKind, FormatCapacities, ReadableCapacity};
 use crate::mmc::cdb::{ReadBufferCapacity, ReadCapacity, ReadFormatCapacities};
 use crate::vdrive::drive::Drive;
-use crate::vdrive::medium::Kind;
+use crate::vdrive::medium::{Kind, Layout, Medium};
 use crate::vdrive::refusal::Refusal;
 
 /// What can be read: up to the lead-out of the last closed session. Of a blank disc one block, as drives say.
@@ -17,19 +17,20 @@ pub fn read_capacity(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refus
     Ok(Answer::data(&cdb, capacity.emit()))
 }
 
-/// How much the disc holds or could hold. No format is offered: none of these discs is formatted.
+/// How much the disc holds or could hold, and the formats that it offers.
 pub fn read_format_capacities(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: ReadFormatCapacities = call.read()?;
-    let (kind, blocks) = match drive.ready_medium() {
-        Ok(medium) if medium.layout().is_blank() => (CapacityKind::Unformatted, medium.layout().capacity),
-        Ok(medium) => (CapacityKind::Formatted, medium.layout().data_end()),
+    let layout = drive.ready_medium().map(Medium::layout);
+    let formats = layout.map_or_else(|_| Vec::new(), Layout::formats);
+    let (kind, blocks) = match layout {
+        Ok(layout) => layout.format_now(),
         Err(_) => {
             let largest =
                 crate::vdrive::medium::Rules::all().iter().filter_map(|rules| Kind::ordinary(rules.profile));
             (CapacityKind::Unknown, largest.map(|kind| kind.capacity).max().unwrap_or(0))
         }
     };
-    let capacities = FormatCapacities { kind, blocks, block_len: BLOCK as u32, formats: Vec::new() };
+    let capacities = FormatCapacities { kind, blocks, block_len: BLOCK as u32, formats };
     Ok(Answer::data(&cdb, capacities.emit()))
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Answer, Call};
 use crate::mmc::Profile;
 use crate::mmc::cdb::{Blank, CloseTrackSession, ReserveTrack, SendOpc};
-use crate::mmc::page::MultiSession;
+use crate::mmc::page::{MultiSession, WriteType};
+use crate::mmc::profile::WriteModel;
 use crate::vdrive::drive::Drive;
 use crate::vdrive::medium::Layout;
 use crate::vdrive::refusal::Refusal;
@@ -14,14 +15,58 @@ use crate::vdrive::state::{Effect, OperationKind};
 /// Blocks of lead-out that closing writes, for how long it takes.
 const LEAD_OUT: u32 = 6750;
 
-/// RESERVE TRACK.
+/// What a function of CLOSE TRACK/SESSION does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Close {
+    /// Closes a track.
+    Track,
+    /// Closes the session; page 05h says whether another may follow.
+    SessionByPage,
+    /// Closes the session; another may follow.
+    Session,
+    /// Closes session and disc.
+    Disc,
+    /// Stops formatting in the background.
+    StopFormat,
+    /// Ends a format that is under way, so that what is written can be read elsewhere.
+    EndFormat,
+}
+
+/// Which functions there are on which disc (MMC-6, CLOSE TRACK/SESSION).
+#[rustfmt::skip]
+const CLOSING: &[(Profile, u8, Close)] = &[
+    (Profile::CD_R,             1, Close::Track),      (Profile::CD_R,          2, Close::SessionByPage),
+    (Profile::CD_RW,            1, Close::Track),      (Profile::CD_RW,         2, Close::SessionByPage),
+    (Profile::DVD_R,            1, Close::Track),      (Profile::DVD_R,         2, Close::SessionByPage),
+    (Profile::DVD_RW,           1, Close::Track),      (Profile::DVD_RW,        2, Close::SessionByPage),
+    // One session is all there can be.
+    (Profile::DVD_R_DL,         1, Close::Track),      (Profile::DVD_R_DL,      2, Close::Disc),
+    (Profile::DVD_PLUS_R,       1, Close::Track),      (Profile::DVD_PLUS_R,    2, Close::Session),
+    (Profile::DVD_PLUS_R,       5, Close::Disc),       (Profile::DVD_PLUS_R,    6, Close::Disc),
+    (Profile::DVD_PLUS_R_DL,    1, Close::Track),      (Profile::DVD_PLUS_R_DL, 2, Close::Session),
+    (Profile::DVD_PLUS_R_DL,    5, Close::Disc),       (Profile::DVD_PLUS_R_DL, 6, Close::Disc),
+    (Profile::BD_R,             1, Close::Track),      (Profile::BD_R,          2, Close::Session),
+    (Profile::BD_R,             6, Close::Disc),
+    (Profile::DVD_RW_OVERWRITE, 2, Close::EndFormat),
+    (Profile::DVD_PLUS_RW,      0, Close::StopFormat), (Profile::DVD_PLUS_RW,   2, Close::EndFormat),
+    (Profile::DVD_PLUS_RW,      3, Close::EndFormat),
+];
+
+/// RESERVE TRACK. On DVD-R and DVD-RW it is how writing at once begins.
 pub fn reserve_track(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: ReserveTrack = call.read()?;
     if cdb.flags & 3 != 0 {
         return Err(Refusal::BadField { byte: 1 });
     }
     let mut after = drive.visible_layout()?.clone();
-    after.reserve(cdb.size.get())?;
+    let incremental = after.profile.write_model() == WriteModel::Incremental;
+    if incremental && drive.parameters.write_type == WriteType::SessionAtOnce {
+        after.reserve_at_once(cdb.size.get())?;
+    } else if after.special.minimally_blanked {
+        return Err(Refusal::WrongMode);
+    } else {
+        after.reserve(cdb.size.get())?;
+    }
     if drive.parameters.test_write {
         drive.pretended = Some(after);
     } else if let Some(medium) = &mut drive.medium {
@@ -34,24 +79,19 @@ pub fn reserve_track(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refus
 pub fn close_track_session(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: CloseTrackSession = call.read()?;
     let mut after = drive.visible_layout()?.clone();
-    let dvd = after.profile == Profile::DVD_PLUS_R;
-    let function = cdb.function & 7;
-    let session = match function {
-        CloseTrackSession::TRACK => {
-            after.close_track(cdb.track.get())?;
-            false
-        }
-        CloseTrackSession::SESSION => {
-            // On CD the write parameters say whether another session may follow.
-            after.close_session(dvd || drive.parameters.multi_session == MultiSession::More)?;
-            true
-        }
-        CloseTrackSession::FINALIZE_MINIMAL | CloseTrackSession::FINALIZE if dvd => {
-            after.close_session(false)?;
-            true
-        }
-        _ => return Err(Refusal::BadField { byte: 2 }),
-    };
+    let (.., close) = CLOSING
+        .iter()
+        .find(|(profile, function, _)| (*profile, *function) == (after.profile, cdb.function & 7))
+        .ok_or(Refusal::BadField { byte: 2 })?;
+    let page_says_more = drive.parameters.multi_session == MultiSession::More;
+    match close {
+        Close::Track => after.close_track(cdb.track.get())?,
+        Close::SessionByPage => after.close_session(page_says_more)?,
+        Close::Session => after.close_session(true)?,
+        Close::Disc => after.close_session(false)?,
+        Close::StopFormat | Close::EndFormat => after.end_format()?,
+    }
+    let session = !matches!(close, Close::Track | Close::StopFormat);
     let flush = drive.options.pace.duration(drive.buffer.flush());
     let blocks = if session { LEAD_OUT } else { 0 };
     let takes = flush + drive.options.pace.recording(blocks, drive.write_speed);
@@ -77,7 +117,7 @@ pub fn blank(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     }
     let mut after = drive.ready_medium()?.layout().clone();
     let capacity = after.capacity;
-    after.erase()?;
+    after.erase(what == Blank::MINIMAL)?;
     drive.pretended = None;
     drive.buffer.clear();
     let blocks = if what == Blank::FULL { capacity } else { LEAD_OUT };

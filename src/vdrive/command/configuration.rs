@@ -1,11 +1,12 @@
 //! GET CONFIGURATION: the features, as many as are carried out and no more (MMC-6).
 
+use super::features::of_dvd_and_bd;
 use super::{Answer, Call};
 use crate::mmc::Profile;
 use crate::mmc::cdb::GetConfiguration;
 use crate::mmc::feature::{Configuration, Feature, code};
 use crate::vdrive::drive::Drive;
-use crate::vdrive::medium::Rules;
+use crate::vdrive::medium::{Medium, Rules};
 use crate::vdrive::refusal::Refusal;
 
 /// All features, the current ones, or one.
@@ -29,7 +30,7 @@ pub fn get_configuration(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, R
 fn features(drive: &Drive) -> Vec<Feature> {
     let profile = drive.profile();
     let cd = profile.is_cd();
-    let dvd = profile == Profile::DVD_PLUS_R;
+    let disc = drive.ready_medium().ok().map(Medium::layout);
     let blocking = u8::try_from(profile.alignment()).unwrap_or(1);
     let serial: Vec<u8> = drive.options.serial.bytes().take(64).collect();
     let always = |code, version, data: &[u8]| Feature {
@@ -46,7 +47,7 @@ fn features(drive: &Drive) -> Vec<Feature> {
         current,
         data: data.into(),
     };
-    vec![
+    let mut features = vec![
         always(code::PROFILE_LIST, 0, &profile_list(profile)),
         // Physical interface: unspecified SCSI family; INQ2 none, DBE none.
         always(code::CORE, 2, &[0, 0, 0, 1, 0, 0, 0, 0]),
@@ -54,20 +55,20 @@ fn features(drive: &Drive) -> Vec<Feature> {
         always(code::MORPHING, 1, &[0, 0, 0, 0]),
         // Tray, ejects, locks.
         always(code::REMOVABLE, 1, &[0x29, 0, 0, 0]),
-        with(code::RANDOM_READABLE, 0, cd || dvd, &[0, 0, 8, 0, 0, blocking, 0, 0]),
+        with(code::RANDOM_READABLE, 0, disc.is_some(), &[0, 0, 8, 0, 0, blocking, 0, 0]),
         with(code::CD_READ, 2, cd, &[0, 0, 0, 0]),
-        with(code::DVD_READ, 1, dvd, &[1, 0, 0, 0]),
-        // Byte 0 bit 0: writes DVD+R.
-        with(code::DVD_PLUS_R, 0, dvd, &[1, 0, 0, 0]),
         // Underrun protection, test write, CD-RW; data block type 8.
         with(code::CD_TAO, 2, cd, &[0x46, 0, 1, 0]),
         with(code::CD_RW_WRITE, 0, profile == Profile::CD_RW, &[0, 0xff, 0, 0]),
         always(code::POWER, 0, &[]),
         always(code::TIMEOUT, 0, &[]),
         // SET STREAMING, write speed descriptors, page 2Ah speeds, SET CD SPEED, READ BUFFER CAPACITY.
-        with(code::REAL_TIME_STREAMING, 4, cd || dvd, &[0x1f, 0, 0, 0]),
+        with(code::REAL_TIME_STREAMING, 4, disc.is_some(), &[0x1f, 0, 0, 0]),
         always(code::SERIAL, 0, &serial),
-    ]
+    ];
+    features.extend(of_dvd_and_bd(disc));
+    features.sort_by_key(|feature| feature.code);
+    features
 }
 
 /// Profiles in falling order, the current one marked (MMC-6).

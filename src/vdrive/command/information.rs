@@ -5,6 +5,7 @@ use super::{Answer, Call};
 use crate::mmc::cdb::{ReadDiscInformation, ReadTrackInformation};
 use crate::mmc::disc_info::{BackgroundFormat, DiscInformation, DiscStatus, SessionState};
 use crate::mmc::msf::Msf;
+use crate::mmc::profile::WriteModel;
 use crate::mmc::track_info::TrackInformation;
 use crate::vdrive::drive::Drive;
 use crate::vdrive::medium::{Layout, TrackState, TrackView};
@@ -49,7 +50,8 @@ fn disc_information(layout: &Layout) -> DiscInformation {
     let damaged = layout.tracks().any(|(of, track)| of == sessions && track.state == TrackState::Damaged);
     let empty = tracks < first_in_last;
     let (status, last_session) = match (layout.finalized, empty) {
-        _ if layout.is_blank() => (DiscStatus::Blank, SessionState::Empty),
+        // A formatted BD-R has nothing on it, and is no longer as it was bought.
+        _ if layout.is_blank() && layout.special.bd_r.is_none() => (DiscStatus::Blank, SessionState::Empty),
         (true, _) => (DiscStatus::Complete, SessionState::Complete),
         (false, true) => (DiscStatus::Appendable, SessionState::Empty),
         (false, false) if damaged => (DiscStatus::Appendable, SessionState::Damaged),
@@ -67,7 +69,9 @@ fn disc_information(layout: &Layout) -> DiscInformation {
         first_track_in_last_session: first_in_last,
         last_track_in_last_session: last_track,
         unrestricted: true,
-        background_format: BackgroundFormat::None,
+        background_format: layout
+            .overwrite()
+            .map_or(BackgroundFormat::None, |format| format.background(layout.profile)),
         disc_type: if layout.is_blank() { 0xff } else { 0 },
         disc_id: None,
         last_lead_in,
@@ -105,17 +109,20 @@ fn containing(views: &[TrackView], lba: u32) -> Option<TrackView> {
 fn track_information(layout: &Layout, view: &TrackView) -> TrackInformation {
     let signed = |lba: u32| i32::try_from(lba).unwrap_or(i32::MAX);
     let cd = layout.profile.is_cd();
+    let model = layout.profile.write_model();
+    let packets = matches!(model, WriteModel::Incremental | WriteModel::Overwrite) && !layout.special.at_once;
     let open = matches!(view.state, None | Some(TrackState::Open | TrackState::Reserved));
     TrackInformation {
         track: view.number,
         session: view.session,
         damaged: view.state == Some(TrackState::Damaged),
         copy: false,
-        mode: 4,
+        // 5: a data track that is written incrementally.
+        mode: if model == WriteModel::Incremental { 5 } else { 4 },
         reserved: view.state == Some(TrackState::Reserved),
         blank: view.last.is_none() && open,
-        packet: false,
-        fixed_packets: false,
+        packet: packets,
+        fixed_packets: packets,
         // Nobody knows the mode of data that are not there.
         data_mode: if view.state.is_none() && cd { 0x0f } else { 1 },
         start: signed(view.start),

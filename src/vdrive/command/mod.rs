@@ -3,7 +3,10 @@
 mod capacity;
 mod close;
 mod configuration;
+mod dvd;
 mod event;
+mod features;
+mod format;
 mod information;
 mod mode;
 mod read;
@@ -20,6 +23,7 @@ use super::drive::Drive;
 use super::fault::Command;
 use super::refusal::Refusal;
 use crate::mmc::cdb::{self, Cdb, Transfer};
+use crate::mmc::profile::WriteModel;
 use crate::mmc::{Opcode, Sense};
 
 /// A command as it came.
@@ -99,12 +103,14 @@ const TABLE: &[(Opcode, Gate, Handler)] = &[
     (Opcode::READ_DISC_INFORMATION,  Gate::Ready,  information::read_disc_information),
     (Opcode::READ_TRACK_INFORMATION, Gate::Ready,  information::read_track_information),
     (Opcode::READ_DISC_STRUCTURE,    Gate::Ready,  structure::read_disc_structure),
+    (Opcode::SEND_DISC_STRUCTURE,    Gate::Ready,  structure::send_disc_structure),
     (Opcode::WRITE_10,               Gate::Ready,  write::write_10),
     (Opcode::WRITE_12,               Gate::Ready,  write::write_12),
     (Opcode::SYNCHRONIZE_CACHE,      Gate::Ready,  write::synchronize_cache),
     (Opcode::RESERVE_TRACK,          Gate::Ready,  close::reserve_track),
     (Opcode::CLOSE_TRACK_SESSION,    Gate::Ready,  close::close_track_session),
     (Opcode::BLANK,                  Gate::Ready,  close::blank),
+    (Opcode::FORMAT_UNIT,            Gate::Ready,  format::format_unit),
     (Opcode::SEND_OPC,               Gate::Ready,  close::send_opc),
     (Opcode::SET_CD_SPEED,           Gate::Idle,   speed::set_cd_speed),
     (Opcode::SET_STREAMING,          Gate::Ready,  speed::set_streaming),
@@ -150,6 +156,8 @@ pub fn describe(bytes: &[u8]) -> Command {
 /// Tells the ledger that a command came.
 pub fn witness(drive: &mut Drive, command: &Command) {
     match command.opcode {
+        // Where anything can be overwritten, nothing is lost by a repetition.
+        Opcode::WRITE_10 | Opcode::WRITE_12 if drive.profile().write_model() == WriteModel::Overwrite => {}
         Opcode::WRITE_10 | Opcode::WRITE_12 => {
             drive.ledger.write_begins(command.lba.unwrap_or_default(), command.blocks);
         }

@@ -1,9 +1,9 @@
 //! MODE SENSE and MODE SELECT: pages 01h, 05h and 2Ah.
 
-use super::{Answer, Call};
-use crate::mmc::Profile;
+use super::{Answer, Call, dvd};
 use crate::mmc::cdb::{ModeSelect10, ModeSense6, ModeSense10};
 use crate::mmc::page::{self, Capabilities, DataBlock, WriteParameters, WriteType};
+use crate::mmc::profile::WriteModel;
 use crate::vdrive::drive::Drive;
 use crate::vdrive::refusal::Refusal;
 
@@ -65,9 +65,16 @@ fn write_parameters(drive: &Drive, body: &[u8], at: usize) -> Result<WriteParame
         return Err(bad(at + 1));
     }
     let wish = WriteParameters::parse(body).map_err(|_| bad(at))?;
-    // On DVD+R the page means nothing, and hosts send what they like.
-    if drive.profile() == Profile::DVD_PLUS_R {
-        return Ok(WriteParameters { test_write: false, ..wish });
+    match drive.profile().write_model() {
+        // The page means nothing there, and hosts send what they like.
+        WriteModel::Sequential | WriteModel::Overwrite => {
+            return Ok(WriteParameters { test_write: false, ..wish });
+        }
+        WriteModel::Incremental => {
+            dvd::acceptable(&wish).map_err(|byte| bad(at + byte))?;
+            return Ok(wish);
+        }
+        WriteModel::Cd | WriteModel::ReadOnly | WriteModel::Unsupported => {}
     }
     if wish.write_type != WriteType::TrackAtOnce {
         return Err(bad(at + 2));
@@ -113,7 +120,7 @@ fn capabilities(drive: &Drive) -> Capabilities {
         writes_cd: true,
         writes_cd_rw: true,
         test_write: true,
-        writes_dvd_r: false,
+        writes_dvd_r: true,
         locks: true,
         locked: drive.locked,
         ejects: true,

@@ -1,6 +1,7 @@
 //! TEST UNIT READY, REQUEST SENSE, INQUIRY.
 
 use super::{Answer, Call};
+use crate::mmc::Sense;
 use crate::mmc::cdb::{Inquiry, RequestSense};
 use crate::mmc::inquiry::InquiryData;
 use crate::vdrive::drive::Drive;
@@ -20,7 +21,11 @@ pub fn request_sense(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refus
     let sense = match (&drive.operation, drive.news.attention.pop_front()) {
         (_, Some(sense)) => sense,
         (Some(operation), None) => operation.refusal(call.now).sense(),
-        (None, None) => std::mem::take(&mut drive.last_sense),
+        (None, None) => match drive.background_progress() {
+            // No error: the drive goes on formatting, and hosts with their work.
+            Some(progress) => Sense::new(0, 0x04, 4).with_progress(progress),
+            None => std::mem::take(&mut drive.last_sense),
+        },
     };
     Ok(Answer::data(&cdb, sense.emit()))
 }

@@ -1,6 +1,6 @@
 //! WRITE (10), WRITE (12), SYNCHRONIZE CACHE.
 
-use super::{Answer, Call};
+use super::{Answer, Call, dvd};
 use crate::mmc::cdb::{SynchronizeCache, Write10, Write12};
 use crate::mmc::page::{DataBlock, WriteType};
 use crate::vdrive::drive::Drive;
@@ -10,16 +10,22 @@ use crate::vdrive::state::{Effect, OperationKind};
 /// WRITE (10).
 pub fn write_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: Write10 = call.read()?;
-    write(drive, cdb.lba.get(), cdb.blocks.get().into(), call)
+    write(drive, cdb.lba.get(), cdb.blocks.get().into(), false, call)
 }
 
 /// WRITE (12).
 pub fn write_12(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: Write12 = call.read()?;
-    write(drive, cdb.lba.get(), cdb.blocks.get(), call)
+    write(drive, cdb.lba.get(), cdb.blocks.get(), cdb.streaming & Write12::STREAMING != 0, call)
 }
 
-fn write(drive: &mut Drive, lba: i32, blocks: u32, call: &Call<'_>) -> Result<Answer, Refusal> {
+fn write(
+    drive: &mut Drive,
+    lba: i32,
+    blocks: u32,
+    streaming: bool,
+    call: &Call<'_>,
+) -> Result<Answer, Refusal> {
     let test = drive.parameters.test_write;
     let protected = drive.parameters.underrun_protection;
     let mut after = drive.visible_layout()?.clone();
@@ -35,7 +41,9 @@ fn write(drive: &mut Drive, lba: i32, blocks: u32, call: &Call<'_>) -> Result<An
         let expected = after.open_track().and_then(|track| track.next).unwrap_or(0);
         return Err(Refusal::NotNextWritable { asked: lba.cast_unsigned(), expected });
     };
+    dvd::suits(drive, &after)?;
     after.write(start, blocks)?;
+    dvd::choose_rate(drive, &after, (start, blocks), streaming)?;
     if !drive.buffer.take(call.data.len() as u64) {
         return Err(Refusal::BufferFull);
     }
@@ -75,6 +83,7 @@ fn flushed(drive: &mut Drive) -> Result<Effect, Refusal> {
     let before = drive.visible_layout()?;
     let mut after = before.clone();
     let missing = after.flush();
+    let short = after.finish_at_once();
     if after == *before {
         return Ok(Effect::None);
     }
@@ -82,9 +91,13 @@ fn flushed(drive: &mut Drive) -> Result<Effect, Refusal> {
         let min = after.rules().min_track;
         drive.ledger.note(format!("a track of {} blocks where {min} are the least", min - missing));
     }
+    if let Some(short) = short.filter(|short| *short > 0) {
+        drive.ledger.note(format!("a disc written at once, {short} blocks short of what was reserved"));
+    }
+    // A disc at once is complete now; the pretence of one ends here.
     if drive.pretended.is_some() {
-        drive.pretended = Some(after);
+        drive.pretended = short.is_none().then_some(after);
         return Ok(Effect::None);
     }
-    Ok(Effect::Layout { after: Box::new(after), changed: false })
+    Ok(Effect::Layout { after: Box::new(after), changed: short.is_some() })
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rules::Rules;
+use super::special::Special;
 use crate::mmc::Profile;
 use crate::vdrive::refusal::Refusal;
 
@@ -17,6 +18,9 @@ pub struct Layout {
     pub finalized: bool,
     /// Sessions in order.
     pub sessions: Vec<Session>,
+    /// What only some kinds of disc have.
+    #[serde(default)]
+    pub special: Special,
 }
 
 /// One session.
@@ -94,7 +98,8 @@ impl Layout {
     /// A blank disc.
     pub fn blank(profile: Profile, capacity: u32) -> Self {
         let session = Session { start: 0, lead_out: None, tracks: Vec::new() };
-        Self { profile, capacity, finalized: false, sessions: vec![session] }
+        let special = Special::default();
+        Self { profile, capacity, finalized: false, sessions: vec![session], special }.sold()
     }
 
     /// Takes `blocks` at `lba` into the layout, if that is where the next write has to be.
@@ -102,8 +107,14 @@ impl Layout {
     /// # Errors
     /// The drive's refusal: closed, elsewhere, or full.
     pub fn write(&mut self, lba: u32, blocks: u32) -> Result<(), Refusal> {
+        if let Some(result) = self.write_anywhere(lba, blocks) {
+            return result;
+        }
         if self.finalized {
             return Err(Refusal::WriteProtected);
+        }
+        if let Some(result) = self.overwrite_recorded(lba, blocks) {
+            return result;
         }
         let views = self.writable();
         let Some(view) = views.iter().find(|view| view.next == Some(lba)) else {
@@ -133,6 +144,9 @@ impl Layout {
     /// Ends what the buffer holds: pads to whole blocks of the medium, and ends a track written at once.
     /// Returns by how many blocks a track was too short.
     pub fn flush(&mut self) -> u32 {
+        if self.overwrite().is_some() {
+            return 0;
+        }
         let rules = self.rules();
         let limit = self.limit();
         let mut missing = 0;
@@ -234,15 +248,19 @@ impl Layout {
         Ok(())
     }
 
-    /// BLANK: the disc as it was bought.
+    /// BLANK: the disc as it was bought. A DVD-RW is written in sequence again, and after a minimal blanking at
+    /// once alone.
     ///
     /// # Errors
     /// The drive's refusal if the disc cannot be erased.
-    pub fn erase(&mut self) -> Result<(), Refusal> {
-        if !self.rules().erasable {
-            return Err(Refusal::CannotErase);
-        }
-        *self = Self::blank(self.profile, self.capacity);
+    pub fn erase(&mut self, minimal: bool) -> Result<(), Refusal> {
+        let profile = match self.profile {
+            Profile::CD_RW => Profile::CD_RW,
+            Profile::DVD_RW | Profile::DVD_RW_OVERWRITE => Profile::DVD_RW,
+            _ => return Err(Refusal::CannotErase),
+        };
+        *self = Self::blank(profile, self.capacity);
+        self.special.minimally_blanked = minimal && profile == Profile::DVD_RW;
         Ok(())
     }
 
@@ -258,6 +276,10 @@ impl Layout {
 
     /// What is found after a power cut, when `recorded` blocks from the start of the disc hold data.
     pub fn recover(&mut self, recorded: u32) {
+        if self.recover_format(recorded) {
+            return;
+        }
+        self.recover_reserved(recorded);
         let rules = self.rules();
         let limit = self.limit();
         let mut cut = false;
@@ -277,6 +299,9 @@ impl Layout {
 
     /// What the block at `lba` is when it is read.
     pub fn content(&self, lba: u32) -> Content {
+        if let Some(more) = self.readable_anywhere(lba) {
+            return if more > 0 { Content::Data(more) } else { Content::Beyond };
+        }
         let Some((_, track)) = self.tracks().filter(|(_, track)| track.start <= lba).last() else {
             return if self.tracks().next().is_some() { Content::Gap } else { Content::Beyond };
         };
@@ -366,7 +391,12 @@ impl Layout {
             .skip(1)
             .all(|session| session.lead_out.is_some() && !session.tracks.is_empty());
         let starts = self.sessions.iter().all(|session| session.start < limit);
-        in_order && last_open && others_closed && starts && self.tracks().count() <= rules.max_tracks.into()
+        in_order
+            && self.has_sound_specials()
+            && last_open
+            && others_closed
+            && starts
+            && self.tracks().count() <= rules.max_tracks.into()
     }
 
     /// The rules of its kind.
@@ -400,7 +430,7 @@ impl Layout {
     fn invisible(&self) -> Option<TrackView> {
         let rules = self.rules();
         let count = self.tracks().count();
-        if self.finalized || self.is_writing() || count >= rules.max_tracks.into() {
+        if self.finalized || self.special.at_once || self.is_writing() || count >= rules.max_tracks.into() {
             return None;
         }
         let session = self.sessions.last()?;

@@ -1,14 +1,20 @@
 //! Discs. A disc is two files that outlive the drive: `NAME.disc`, its layout as JSON, and `NAME.iso`, its data
 //! with block n at byte n × 2048, so that a data disc of one session is a file that can be mounted as it is.
 
+mod format;
 mod kind;
 mod layout;
+mod overwrite;
 mod rules;
+mod special;
 mod store;
 
+pub use format::Formatted;
 pub use kind::{Kind, NotAKind};
 pub use layout::{Content, Layout, Session, Track, TrackState, TrackView};
+pub use overwrite::{FormatState, Overwrite};
 pub use rules::Rules;
+pub use special::{BdRFormat, Special};
 pub use store::Store;
 
 use std::fs::{self, OpenOptions};
@@ -152,11 +158,27 @@ impl Medium {
     /// Those of the store.
     pub(in crate::vdrive) fn settle(&mut self, after: Layout) -> io::Result<()> {
         let end = after.data_end();
-        if end == 0 || self.store.blocks()? < end {
+        // Where anything can be overwritten, what was never written is zeros without being stored.
+        if after.overwrite().is_none() && (end == 0 || self.store.blocks()? < end) {
             self.store.set_blocks(end)?;
         }
         self.layout = after;
         self.save()
+    }
+
+    /// Forgets every block.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(in crate::vdrive) fn wipe(&mut self) -> io::Result<()> {
+        self.store.set_blocks(0)
+    }
+
+    /// Lets a format in the background get as far as `formatted`. What it got to is saved when it ends.
+    pub(in crate::vdrive) fn format_reaches(&mut self, formatted: u32) {
+        if let Some(format) = self.layout.special.overwrite.as_mut().filter(|it| it.formatted < formatted) {
+            format.formatted = formatted.min(format.size);
+        }
     }
 
     /// What is left when the power fails with `lost` bytes in the drive's buffer.
@@ -165,7 +187,7 @@ impl Medium {
     /// Those of the store.
     pub(in crate::vdrive) fn power_cut(&mut self, lost: u64) -> io::Result<()> {
         let lost = u32::try_from(lost / BLOCK as u64).unwrap_or(u32::MAX);
-        if self.layout.is_writing() && lost > 0 {
+        if self.layout.overwrite().is_none() && self.layout.is_writing() && lost > 0 {
             let kept = self.store.blocks()?.saturating_sub(lost);
             self.store.set_blocks(kept.max(self.saved.data_end()))?;
         }
@@ -195,7 +217,7 @@ impl Medium {
     }
 
     fn recover(&mut self) -> io::Result<()> {
-        if self.layout.is_writing() {
+        if self.layout.is_interrupted() {
             self.layout.recover(self.store.blocks()?);
             self.save()?;
         }

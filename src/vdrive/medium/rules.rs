@@ -31,13 +31,23 @@ pub struct Rules {
     pub capacity: u32,
 }
 
-/// CD as MMC-6 tells it. The blocks of DVD+R are ECMA-349's; the gaps between its tracks and sessions differ by
-/// firmware, and those here stand for them.
+/// CD as MMC-6 tells it. The blocks are those of ECMA-349 and its like, and of discs that are sold; the gaps between
+/// tracks and sessions of a DVD differ by firmware, and those here stand for them. Discs that are overwritten have one
+/// track.
 #[rustfmt::skip]
 const RULES: &[Rules] = &[
     Rules { profile: Profile::CD_R,       run_out: 2, track_gap: 150, first_session_gap: 11_400, session_gap: 6_900, alignment: 1,  min_track: 300, max_tracks: 99,  flush_closes: true,  session_closes_tracks: true,  erasable: false, capacity: 359_849 },
     Rules { profile: Profile::CD_RW,      run_out: 2, track_gap: 150, first_session_gap: 11_400, session_gap: 6_900, alignment: 1,  min_track: 300, max_tracks: 99,  flush_closes: true,  session_closes_tracks: true,  erasable: true,  capacity: 359_849 },
     Rules { profile: Profile::DVD_PLUS_R, run_out: 0, track_gap: 32,  first_session_gap: 2_048,  session_gap: 2_048, alignment: 16, min_track: 16,  max_tracks: 153, flush_closes: false, session_closes_tracks: false, erasable: false, capacity: 2_295_104 },
+    Rules { profile: Profile::DVD_R,      run_out: 0, track_gap: 0,   first_session_gap: 28_672, session_gap: 10_240, alignment: 16, min_track: 16, max_tracks: 99,  flush_closes: false, session_closes_tracks: false, erasable: false, capacity: 2_298_496 },
+    Rules { profile: Profile::DVD_R_DL,   run_out: 0, track_gap: 0,   first_session_gap: 28_672, session_gap: 10_240, alignment: 16, min_track: 16, max_tracks: 99,  flush_closes: false, session_closes_tracks: false, erasable: false, capacity: 4_171_712 },
+    Rules { profile: Profile::DVD_RW,     run_out: 0, track_gap: 0,   first_session_gap: 28_672, session_gap: 10_240, alignment: 16, min_track: 16, max_tracks: 99,  flush_closes: false, session_closes_tracks: false, erasable: true,  capacity: 2_297_888 },
+    Rules { profile: Profile::DVD_RW_OVERWRITE, run_out: 0, track_gap: 0, first_session_gap: 0, session_gap: 0, alignment: 16, min_track: 16, max_tracks: 1, flush_closes: false, session_closes_tracks: false, erasable: true, capacity: 2_297_888 },
+    Rules { profile: Profile::DVD_PLUS_RW, run_out: 0, track_gap: 0,  first_session_gap: 0,      session_gap: 0,      alignment: 16, min_track: 16, max_tracks: 1,   flush_closes: false, session_closes_tracks: false, erasable: true,  capacity: 2_295_104 },
+    Rules { profile: Profile::DVD_PLUS_R_DL, run_out: 0, track_gap: 32, first_session_gap: 2_048, session_gap: 2_048, alignment: 16, min_track: 16, max_tracks: 127, flush_closes: false, session_closes_tracks: false, erasable: false, capacity: 4_173_824 },
+    Rules { profile: Profile::DVD_RAM,    run_out: 0, track_gap: 0,   first_session_gap: 0,      session_gap: 0,      alignment: 16, min_track: 16, max_tracks: 1,   flush_closes: false, session_closes_tracks: false, erasable: true,  capacity: 2_295_072 },
+    Rules { profile: Profile::BD_R,       run_out: 0, track_gap: 0,   first_session_gap: 0,      session_gap: 0,      alignment: 32, min_track: 32, max_tracks: 200, flush_closes: false, session_closes_tracks: false, erasable: false, capacity: 12_219_392 },
+    Rules { profile: Profile::BD_RE,      run_out: 0, track_gap: 0,   first_session_gap: 0,      session_gap: 0,      alignment: 32, min_track: 32, max_tracks: 1,   flush_closes: false, session_closes_tracks: false, erasable: true,  capacity: 12_219_392 },
 ];
 
 impl Rules {

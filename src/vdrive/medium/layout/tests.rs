@@ -121,11 +121,11 @@ fn a_reservation_is_written_within_its_bounds_and_filled_when_closed() {
 fn only_what_can_be_erased_is() {
     let mut disc = cd(5000);
     disc.write(0, 400).unwrap();
-    assert_eq!(disc.erase(), Err(Refusal::CannotErase));
+    assert_eq!(disc.erase(true), Err(Refusal::CannotErase));
     let mut disc = Layout::blank(Profile::CD_RW, 5000);
     disc.write(0, 400).unwrap();
     disc.close_session(false).unwrap();
-    disc.erase().unwrap();
+    disc.erase(true).unwrap();
     assert_eq!(disc, Layout::blank(Profile::CD_RW, 5000));
 }
 
@@ -154,7 +154,7 @@ fn a_file_that_cannot_be_a_disc_is_noticed() {
     disc.flush();
     assert!(disc.is_sound());
     let spoil: [fn(&mut Layout); 6] = [
-        |disc| disc.profile = Profile::BD_R,
+        |disc| disc.profile = Profile::BD_ROM,
         |disc| disc.sessions.clear(),
         |disc| disc.sessions[0].tracks[0].size = u32::MAX,
         |disc| disc.sessions[0].tracks[0].written = 403,
