@@ -7,7 +7,9 @@
 
 use super::sense::Sense;
 
-use During::{Any, Blanking, Calibrate, Close, Flush, Format, Load, Query, Read, ReadTail, SetSpeed, Write};
+use During::{
+    Amid, Any, Blanking, Calibrate, Close, Flush, Format, Load, Query, Read, ReadTail, SetSpeed, Write,
+};
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +18,8 @@ pub enum During {
     Any,
     /// Asking for a fact.
     Query,
+    /// Asking for a fact in the middle of writing, where news of a reset or of another disc is the end of the burn.
+    Amid,
     /// Loading, or waiting for a loaded disc.
     Load,
     /// Choosing a speed or another setting.
@@ -132,7 +136,9 @@ fn deferred(sense: Sense, during: During) -> (Verdict, &'static str) {
         Close => (Verdict::WrittenNotClosed, "an earlier command failed while the disc was being closed"),
         Blanking => (Verdict::EraseFailed, "an earlier command failed"),
         Format => (Verdict::FormatFailed, "an earlier command failed"),
-        Write | Flush => (Verdict::WriteFailed, "blocks that the drive had already taken were not written"),
+        Write | Flush | Amid => {
+            (Verdict::WriteFailed, "blocks that the drive had already taken were not written")
+        }
         _ => (Verdict::Fail, "an earlier command failed"),
     }
 }
@@ -154,6 +160,12 @@ impl Rule {
             && other.ascq.1 <= self.ascq.1
             && (self.during == Any || self.during == other.during)
     }
+}
+
+/// The row of the table that decides about current sense.
+#[cfg(test)]
+pub(crate) fn row(sense: Sense, during: During) -> Option<usize> {
+    POLICY.iter().position(|rule| rule.fits(sense, during))
 }
 
 /// Every qualifier.
@@ -209,6 +221,7 @@ pub const POLICY: &[Rule] = &[
     rule(x(0x3a, ALL),             Load,      Verdict::Retry,             "some drives deny the disc until it is ready"),
     rule(x(0x3a, ALL),             Write,     Verdict::Interrupted,       "the disc is gone"),
     rule(x(0x3a, ALL),             Flush,     Verdict::Interrupted,       "the disc is gone"),
+    rule(x(0x3a, ALL),             Amid,      Verdict::Interrupted,       "the disc is gone"),
     rule(x(0x3a, ALL),             Any,       Verdict::NoMedium,          "no disc"),
     rule(k(3, 0x02, ALL),          Any,       Verdict::HardwareFailed,    "the drive cannot position its head"),
     rule(x(0x09, ALL),             ReadTail,  Verdict::RunOut,            "run-out blocks cannot be read"),
@@ -252,6 +265,8 @@ pub const POLICY: &[Rule] = &[
     rule(k(6, 0x29, ALL),          Write,     Verdict::Interrupted,       "the drive was reset under the burn"),
     rule(k(6, 0x29, ALL),          Flush,     Verdict::Interrupted,       "the drive was reset under the burn"),
     rule(k(6, 0x29, ALL),          Close,     Verdict::Interrupted,       "the drive was reset under the burn"),
+    rule(k(6, 0x28, ALL),          Amid,      Verdict::Interrupted,       "the disc was changed under the burn"),
+    rule(k(6, 0x29, ALL),          Amid,      Verdict::Interrupted,       "the drive was reset under the burn"),
     rule((Some(6), None, ALL),     Any,       Verdict::Retry,             "news from the drive, told once"),
     rule((Some(7), None, ALL),     Any,       Verdict::WriteProtected,    "write protected"),
     rule((Some(3), None, ALL),     Close,     Verdict::WrittenNotClosed,  "the medium failed while it was being closed"),
@@ -261,6 +276,7 @@ pub const POLICY: &[Rule] = &[
     rule((Some(3), None, ALL),     Format,    Verdict::FormatFailed,      "the medium failed"),
     rule((Some(3), None, ALL),     Any,       Verdict::WriteFailed,       "the medium failed"),
     rule((None, None, ALL),        Query,     Verdict::Unsupported,       "the question is refused"),
+    rule((None, None, ALL),        Amid,      Verdict::Unsupported,       "the question is refused"),
     rule((None, None, ALL),        Close,     Verdict::WrittenNotClosed,  "the data are written; closing is refused"),
 ];
 

@@ -101,6 +101,8 @@ pub enum Ending {
     Busy,
     /// There is no answer: the drive is gone.
     Vanished,
+    /// There is no answer: it was lost on its way. The drive is there.
+    Lost,
 }
 
 impl Drive {
@@ -143,26 +145,39 @@ impl Drive {
         let command = command::describe(cdb);
         let verb = self.options.faults.before(&command, now);
         let mut hangs = Duration::ZERO;
-        let result = match verb {
+        let result = match &verb {
             Verb::Vanish => return Reply::ended(Ending::Vanished),
             Verb::Busy => return Reply::ended(Ending::Busy),
+            Verb::Reset => {
+                command::witness(self, &command);
+                self.bus_reset(now);
+                // This command is the first to hear of it.
+                self.news.attention.clear();
+                Err(Refusal::Scripted(RESET))
+            }
+            Verb::Lost => {
+                command::witness(self, &command);
+                let _ = command::execute(self, &Call { cdb, data, now });
+                command::refused(self, &command, LINK_FAILED);
+                return Reply::ended(Ending::Lost);
+            }
             Verb::Sense(sense) | Verb::Deferred(sense) => {
                 command::witness(self, &command);
-                self.mind(sense);
-                Err(Refusal::Scripted(sense))
+                self.mind(*sense);
+                Err(Refusal::Scripted(*sense))
             }
             Verb::SenseAfter(sense) => {
                 command::witness(self, &command);
                 let _ = command::execute(self, &Call { cdb, data, now });
-                self.mind(sense);
-                Err(Refusal::Scripted(sense))
+                self.mind(*sense);
+                Err(Refusal::Scripted(*sense))
             }
             Verb::Hang(time) => {
-                hangs = time;
+                hangs = *time;
                 command::witness(self, &command);
-                command::execute(self, &Call { cdb, data, now: now + time })
+                command::execute(self, &Call { cdb, data, now: now + *time })
             }
-            Verb::Pass => {
+            Verb::Pass | Verb::Lie(_) | Verb::Cut(_) => {
                 command::witness(self, &command);
                 command::execute(self, &Call { cdb, data, now })
             }
@@ -170,6 +185,13 @@ impl Drive {
         let mut reply = self.reply(result, data.len());
         if let Ending::Check(sense) = reply.ending {
             command::refused(self, &command, sense);
+        }
+        match verb {
+            Verb::Lie(patches) if !reply.data.is_empty() => {
+                patches.iter().for_each(|patch| patch.apply(&mut reply.data));
+            }
+            Verb::Cut(length) => reply.data.truncate(length),
+            _ => {}
         }
         reply.takes += hangs;
         reply
@@ -287,6 +309,13 @@ impl Drive {
         if self.tray == Tray::Closed && self.medium.is_some() {
             self.begin(OperationKind::Load, self.load_time(), Effect::Ready, now);
         }
+    }
+
+    /// The bus is reset: for the drive as good as a cut of its power, but for what it says of it.
+    pub fn bus_reset(&mut self, now: Duration) {
+        self.power_cut(now);
+        self.news.attention.retain(|sense| sense.asc != RESET.asc);
+        self.news.attention(RESET);
     }
 
     /// Adds faults to the script.
@@ -495,6 +524,11 @@ impl Drive {
         }
     }
 }
+
+/// SCSI bus reset occurred (SPC-4).
+const RESET: Sense = Sense::new(6, 0x29, 0x02);
+/// What a host knows of a command whose answer was lost.
+const LINK_FAILED: Sense = Sense::new(4, 0x08, 0x00);
 
 impl Reply {
     fn ended(ending: Ending) -> Self {

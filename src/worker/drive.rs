@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crate::api::{Phase, Progress};
-use crate::mmc::cdb::{Cdb, RequestSense, StartStopUnit, TestUnitReady};
+use crate::mmc::cdb::{Cdb, Inquiry, RequestSense, StartStopUnit, TestUnitReady};
+use crate::mmc::inquiry::InquiryData;
 use crate::mmc::opcode::Opcode;
 use crate::mmc::policy::{During, Verdict, judge};
+use crate::mmc::quirks::Quirks;
 use crate::mmc::sense::Sense;
+use crate::mmc::timeout::longest;
 use crate::mmc::transport::{self, Data, Outcome, Transport, TransportError};
 
 use super::error::Trouble;
@@ -19,6 +22,10 @@ pub struct Drive<'a> {
     progress: Reporter,
     /// What is done now has to be done whoever cancels.
     insisting: bool,
+    /// Questions are asked in the middle of writing.
+    amid: bool,
+    /// What this drive is known to do otherwise; nothing until it was looked at.
+    pub(super) quirks: Quirks,
     /// The end of all patience, for what is made of many questions.
     pub(super) until: Option<Duration>,
 }
@@ -32,7 +39,15 @@ impl std::fmt::Debug for Drive<'_> {
 impl<'a> Drive<'a> {
     /// The drive at the end of a transport.
     pub fn new(transport: &'a mut dyn Transport, host: &'a mut dyn Host) -> Self {
-        Self { transport, host, progress: Reporter::new(), insisting: false, until: None }
+        Self {
+            transport,
+            host,
+            progress: Reporter::new(),
+            insisting: false,
+            amid: false,
+            quirks: Quirks::default(),
+            until: None,
+        }
     }
 
     /// The device node or socket.
@@ -55,21 +70,32 @@ impl<'a> Drive<'a> {
         self.progress.update(self.host, change);
     }
 
+    /// Learns what this drive does otherwise, for operations that begin without a look.
+    pub(super) fn get_to_know(&mut self) -> Result<(), Trouble> {
+        let answer = self.query(&Inquiry::new(InquiryData::LEN as u16))?.unwrap_or_default();
+        self.quirks =
+            InquiryData::parse(&answer).map_or_else(|_| Quirks::default(), |drive| Quirks::of(&drive));
+        Ok(())
+    }
+
     /// Sends a command without data, again as often as its refusals mean "later".
     pub(super) fn tell<C: Cdb>(&mut self, cdb: &C, during: During, limit: Duration) -> Result<(), Trouble> {
-        self.attempt(C::OPCODE, during, limit, |drive| drive.once(cdb, Data::None, limit)).map(drop)
+        let once = limit.max(longest(cdb.as_bytes()));
+        self.attempt(C::OPCODE, during, limit, |drive| drive.once(cdb, Data::None, once)).map(drop)
     }
 
     /// Sends a command with data, again as often as its refusals mean "later".
     pub(super) fn give<C: Cdb>(&mut self, cdb: &C, data: &[u8], during: During) -> Result<(), Trouble> {
-        self.attempt(C::OPCODE, during, QUICK, |drive| drive.once(cdb, Data::ToDrive(data), QUICK)).map(drop)
+        let limit = longest(cdb.as_bytes());
+        self.attempt(C::OPCODE, during, limit, |drive| drive.once(cdb, Data::ToDrive(data), limit)).map(drop)
     }
 
     /// Asks for data.
     pub(super) fn ask<C: Cdb>(&mut self, cdb: &C, during: During) -> Result<Vec<u8>, Trouble> {
         let mut answer = vec![0; cdb.transfer().bytes()];
-        let outcome = self.attempt(C::OPCODE, during, QUICK, |drive| {
-            drive.once(cdb, Data::FromDrive(&mut answer), QUICK)
+        let limit = longest(cdb.as_bytes());
+        let outcome = self.attempt(C::OPCODE, during, limit, |drive| {
+            drive.once(cdb, Data::FromDrive(&mut answer), limit)
         })?;
         answer.truncate(outcome.transferred);
         Ok(answer)
@@ -77,8 +103,15 @@ impl<'a> Drive<'a> {
 
     /// Asks for data that a drive need not have: `None` when it refuses in whatever way.
     pub(super) fn query<C: Cdb>(&mut self, cdb: &C) -> Result<Option<Vec<u8>>, Trouble> {
-        match self.ask(cdb, During::Query) {
+        let during = if self.amid { During::Amid } else { During::Query };
+        match self.ask(cdb, during) {
             Ok(answer) => Ok(Some(answer)),
+            // The end of the burn, told to whoever asks first.
+            Err(trouble @ Trouble::Refused { .. })
+                if matches!(trouble.verdict(), Some(Verdict::Interrupted | Verdict::WriteFailed)) =>
+            {
+                Err(trouble)
+            }
             Err(Trouble::Refused { .. } | Trouble::NeverReady { .. }) => Ok(None),
             Err(trouble) => Err(trouble),
         }
@@ -99,7 +132,7 @@ impl<'a> Drive<'a> {
     /// # Errors
     /// What the drive refuses for good while `during`, `NeverReady` after `limit`, `Cancelled` where that is allowed.
     pub(super) fn settle(&mut self, during: During, limit: Duration) -> Result<(), Trouble> {
-        let mut patience = self.patience(limit, FIRST_POLL);
+        let mut patience = self.patience(limit, Pace::POLL);
         loop {
             let outcome = self.once(&TestUnitReady::zeroed(), Data::None, poll_limit(during));
             let outcome = outcome.map_err(|source| Trouble::link(Opcode::TEST_UNIT_READY, source))?;
@@ -114,6 +147,19 @@ impl<'a> Drive<'a> {
             }
             self.show(sense, during)?;
             self.wait(&mut patience)?;
+        }
+    }
+
+    /// For drives that call themselves ready too early: the end of a long operation, made sure of by a STOP UNIT that is
+    /// repeated until it is accepted.
+    pub(super) fn barrier(&mut self, limit: Duration) -> Result<(), Trouble> {
+        if !self.quirks.stop_is_barrier {
+            return Ok(());
+        }
+        match self.tell(&StartStopUnit::stop(true), During::Load, limit) {
+            // A drive that does not stop at all has ended whatever it did.
+            Err(Trouble::Refused { sense, .. }) if sense.key == 5 && !sense.deferred => Ok(()),
+            other => other,
         }
     }
 
@@ -142,6 +188,14 @@ impl<'a> Drive<'a> {
         result
     }
 
+    /// Asks in the middle of writing.
+    pub(super) fn amid<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.amid, true);
+        let result = act(self);
+        self.amid = before;
+        result
+    }
+
     fn attempt(
         &mut self,
         command: Opcode,
@@ -149,7 +203,7 @@ impl<'a> Drive<'a> {
         limit: Duration,
         mut send: impl FnMut(&mut Self) -> Result<Outcome, TransportError>,
     ) -> Result<Outcome, Trouble> {
-        let mut patience = self.patience(limit, FIRST_RETRY);
+        let mut patience = self.patience(limit, Pace::COMMAND);
         loop {
             let outcome = send(self).map_err(|source| Trouble::link(command, source))?;
             let Some(sense) = outcome.status.refusal() else { return Ok(outcome) };
@@ -163,10 +217,10 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn patience(&self, limit: Duration, first: Duration) -> Patience {
+    fn patience(&self, limit: Duration, pace: Pace) -> Patience {
         let now = self.host.now();
         let left = self.until.map_or(limit, |until| until.saturating_sub(now));
-        Patience::new(now, limit.min(left), first)
+        Patience::new(now, limit.min(left), pace)
     }
 
     /// Waits until a refused command can be sent again, if it ever can.
@@ -256,19 +310,44 @@ const fn poll_limit(during: During) -> Duration {
     }
 }
 
+/// The pauses between one try and the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    next: Duration,
+    grows: Duration,
+    most: Duration,
+}
+
+impl Pace {
+    /// A command that was put off.
+    pub const COMMAND: Self = Self::of(100, 100, 500);
+    /// A WRITE that was put off: the drive's buffer is draining meanwhile.
+    pub const WRITE: Self = Self::of(2, 2, 25);
+    /// Whether a long operation has ended: short ones end within the first polls.
+    const POLL: Self = Self::of(10, 10, 500);
+
+    const fn of(first: u64, grows: u64, most: u64) -> Self {
+        Self {
+            next: Duration::from_millis(first),
+            grows: Duration::from_millis(grows),
+            most: Duration::from_millis(most),
+        }
+    }
+}
+
 /// How long something is tried, and at what pace.
 #[derive(Debug)]
 pub(super) struct Patience {
     end: Duration,
     limit: Duration,
-    pause: Duration,
+    pace: Pace,
     started: bool,
     news: u8,
 }
 
 impl Patience {
-    pub const fn new(now: Duration, limit: Duration, first: Duration) -> Self {
-        Self { end: now.saturating_add(limit), limit, pause: first, started: false, news: 0 }
+    pub const fn new(now: Duration, limit: Duration, pace: Pace) -> Self {
+        Self { end: now.saturating_add(limit), limit, pace, started: false, news: 0 }
     }
 
     /// START UNIT is due, the first time.
@@ -287,10 +366,10 @@ impl Patience {
         now.as_nanos() >= self.end.as_nanos()
     }
 
-    /// The next pause: each twice as long as the one before, up to half a second.
+    /// The next pause.
     pub fn step(&mut self) -> Duration {
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LAST_POLL);
+        let pause = self.pace.next;
+        self.pace.next = (pause + self.pace.grows).min(self.pace.most);
         pause
     }
 }
@@ -299,7 +378,3 @@ impl Patience {
 pub(super) const QUICK: Duration = Duration::from_secs(30);
 /// Questions to a drive that may be busy with the disc.
 const PATIENT: Duration = Duration::from_secs(300);
-/// Short operations end within the first polls; long ones are polled twice a second.
-const FIRST_POLL: Duration = Duration::from_millis(10);
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LAST_POLL: Duration = Duration::from_millis(500);

@@ -65,5 +65,6 @@ fn blank(drive: &mut Drive<'_>, full: bool, limit: Duration) -> Result<(), Troub
         }
         other => other?,
     }
-    drive.settle(During::Blanking, limit)
+    drive.settle(During::Blanking, limit)?;
+    drive.barrier(limit)
 }

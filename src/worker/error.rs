@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::api::{self, ErrorKind};
+use crate::api::{self, Detail, ErrorKind};
 use crate::burn::Harm;
 use crate::mmc::opcode::Opcode;
 use crate::mmc::policy::Verdict;
 use crate::mmc::sense::Sense;
-use crate::mmc::transport::TransportError;
+use crate::mmc::transport::{Traced, Transport, TransportError};
 use crate::mmc::{Malformed, asc};
 
 /// Why a drive did not do what it was told.
@@ -240,6 +240,18 @@ impl<'a> Scene<'a> {
             Trouble::Link { command, .. } => error.with("command", command.to_string()),
             _ => error,
         }
+    }
+}
+
+/// Adds the bytes of the command that an error names, `cdb`, out of what was sent last.
+pub(super) fn with_command<T: Transport>(error: api::Error, sent: &Traced<T>) -> api::Error {
+    let Some(Detail::Text(name)) = error.details.get("command") else { return error };
+    match sent.last_failed(name) {
+        Some(command) => {
+            let hex = command.hex();
+            error.with("cdb", hex)
+        }
+        None => error,
     }
 }
 

@@ -30,14 +30,14 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    /// A gauge for a buffer of so many bytes, 0 when unknown.
-    pub const fn new(size: u64) -> Self {
+    /// A gauge for a buffer of so many bytes, 0 when unknown, of a drive that can be asked or had better not.
+    pub const fn new(size: u64, silent: bool) -> Self {
         let size = if size == 0 { USUAL } else { size };
         Self {
             size,
             taken: 0,
             full_once: false,
-            silent: false,
+            silent,
             first: None,
             asked: None,
             last: None,

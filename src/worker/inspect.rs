@@ -18,6 +18,7 @@ use crate::mmc::page::{self, Capabilities};
 use crate::mmc::performance::WriteSpeed;
 use crate::mmc::policy::{During, Verdict};
 use crate::mmc::profile::Profile;
+use crate::mmc::quirks::Quirks;
 use crate::mmc::toc::Atip;
 use crate::mmc::track_info::TrackInformation;
 
@@ -58,6 +59,7 @@ pub(super) fn facts(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
 /// The facts that erasing needs; `None` when there is no disc. A CD-RW that cannot be read, because its table of
 /// contents was never written or is spoilt, is known by its profile alone.
 pub(super) fn facts_for_erasing(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
+    drive.get_to_know()?;
     let trouble = match facts(drive) {
         Err(trouble @ (Trouble::Refused { .. } | Trouble::Malformed(_) | Trouble::NeverReady { .. })) => {
             trouble
@@ -130,11 +132,13 @@ fn look_around(drive: &mut Drive<'_>) -> Result<Look, Trouble> {
     if inquiry.device_type != InquiryData::OPTICAL {
         return Err(Trouble::NotOptical { device_type: inquiry.device_type });
     }
+    drive.quirks = Quirks::of(&inquiry);
     let present = ready(drive)?;
     drive.until = Some(drive.host.now().saturating_add(LOOK));
     let configuration = configuration(drive)?;
     let capabilities = capabilities(drive)?;
     let buffer_bytes = match capabilities.buffer_kib {
+        0 if drive.quirks.never_ask_buffer => 0,
         0 => buffer(drive)?.map_or(0, |buffer| u64::from(buffer.size)),
         kib => u64::from(kib) * 1024,
     };

@@ -13,6 +13,7 @@ use crate::wire::{Channel, ChannelError};
 use super::broker::Broker;
 use super::device::{self, AnyTransport};
 use super::drive::Drive;
+use super::error::with_command;
 use super::{erase, inspect, record, tray};
 
 /// A worker's end of its channel.
@@ -112,6 +113,10 @@ fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTranspor
         }
         Err(error) => (None, Err(error)),
     };
+    let answer = match &device {
+        Some(device) => answer.map_err(|error| with_command(error, device)),
+        None => answer,
+    };
     if let (Some(device), Err(error)) = (&device, &answer) {
         explain(device, error);
     }
@@ -147,6 +152,7 @@ fn operate(
             ToWorker::Open(_) | ToWorker::Cancel => Ok(Report::default()),
         }
     };
+    let result = result.map_err(|error| with_command(error, device));
     if let Err(error) = &result {
         explain(device, error);
     }

@@ -279,7 +279,12 @@ impl<'b, 'a> Burn<'b, 'a> {
         let closed = close_session(self.drive, function, otherwise, limit);
         let cd = matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw);
         match closed {
-            Err(Trouble::Refused { sense, .. }) if cd && !sense.deferred && sense.is(5, 0x72, 0x03) => {
+            Err(Trouble::Refused { sense, .. })
+                if cd
+                    && !self.drive.quirks.no_close_track_on_cd
+                    && !sense.deferred
+                    && sense.is(5, 0x72, 0x03) =>
+            {
                 let track = self.look.facts.as_ref().map_or(1, |facts| facts.last_track.max(1));
                 tracing::warn!(track, "the drive calls the track incomplete: closing it by name");
                 match close(self.drive, CloseTrackSession::TRACK, track, limit) {
@@ -420,7 +425,13 @@ fn flush(drive: &mut Drive<'_>, limit: Duration) -> Result<(), Trouble> {
         Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
             drive.tell(&SynchronizeCache::new(false), During::Flush, limit)
         }
-        other => other.and_then(|()| drive.settle(During::Flush, limit)),
+        other => {
+            other.and_then(|()| drive.settle(During::Flush, limit))?;
+            if drive.quirks.flushes_twice {
+                drive.tell(&SynchronizeCache::new(false), During::Flush, limit)?;
+            }
+            Ok(())
+        }
     }
 }
 
@@ -451,7 +462,8 @@ fn close(drive: &mut Drive<'_>, function: u8, track: u16, limit: Duration) -> Re
             still_there(drive, limit, sense)
         }
         other => other,
-    }
+    }?;
+    drive.barrier(limit)
 }
 
 fn still_there(drive: &mut Drive<'_>, limit: Duration, sense: Sense) -> Result<(), Trouble> {

@@ -64,7 +64,11 @@ pub fn eject(drive: &mut Drive<'_>) -> api::Result<()> {
     if let Err(trouble @ Trouble::Link { .. }) = unlocked {
         return Err(Scene::new(Doing::Tray).error(&trouble));
     }
-    let done = drive.tell(&StartStopUnit::eject(true), During::Load, MOVE).and_then(|()| opened(drive));
+    let done = drive
+        .get_to_know()
+        .and_then(|()| stopped(drive))
+        .and_then(|()| drive.tell(&StartStopUnit::eject(true), During::Load, MOVE))
+        .and_then(|()| opened(drive));
     done.map_err(|trouble| moving(&trouble, "open"))
 }
 
@@ -74,8 +78,23 @@ pub fn eject(drive: &mut Drive<'_>) -> api::Result<()> {
 /// `DeviceInvalidType` when the tray has to be pushed in by hand, `UserAbort` when cancelled while waiting.
 pub fn load(drive: &mut Drive<'_>) -> api::Result<()> {
     drive.begin(Phase::Preparing, 0, true);
-    let done = drive.tell(&StartStopUnit::load(true), During::Query, MOVE).and_then(|()| loaded(drive));
+    let done = drive.get_to_know().and_then(|()| {
+        let command = StartStopUnit::load(!drive.quirks.loads_synchronously);
+        drive.tell(&command, During::Query, MOVE)
+    });
+    let done = done.and_then(|()| loaded(drive));
     done.map_err(|trouble| moving(&trouble, "close"))
+}
+
+/// Stops the disc of a drive that would not let it out otherwise.
+fn stopped(drive: &mut Drive<'_>) -> Result<(), Trouble> {
+    if !drive.quirks.ejects_after_stop {
+        return Ok(());
+    }
+    match drive.tell(&StartStopUnit::stop(false), During::Load, MOVE) {
+        Err(Trouble::Refused { .. }) => Ok(()),
+        other => other,
+    }
 }
 
 fn opened(drive: &mut Drive<'_>) -> Result<(), Trouble> {

@@ -8,7 +8,7 @@ use crate::mmc::cdb::{Cdb, Read10, StartStopUnit};
 use crate::mmc::policy::{During, Verdict, judge};
 use crate::mmc::transport::Data;
 
-use super::drive::{Drive, Patience};
+use super::drive::{Drive, Pace, Patience};
 use super::error::{Scene, Trouble};
 use super::inspect::READY;
 
@@ -119,7 +119,7 @@ fn read_at_once(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8]) -> Result<(), 
 fn read_within(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8], limit: Duration) -> Result<(), Trouble> {
     // Chunks of 32 blocks below 2^31: the plan has seen to that.
     let cdb = Read10::new(at.cast_signed(), (bytes.len() / BLOCK) as u16);
-    let mut patience = Patience::new(drive.host.now(), limit, FIRST_PAUSE);
+    let mut patience = Patience::new(drive.host.now(), limit, Pace::COMMAND);
     let wanted = bytes.len();
     loop {
         let outcome = drive.once(&cdb, Data::FromDrive(&mut *bytes), limit);
@@ -163,4 +163,3 @@ fn differs(block: u32, scene: Scene<'_>) -> api::Error {
 
 const CHUNK_BLOCKS: usize = 32;
 const READ: Duration = Duration::from_secs(60);
-const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use crate::mmc::transport::Data;
 use crate::wire::ring::{CHUNK, Consumer, RingError, Take};
 
 use super::chunk::{Buffer, CHUNK_BLOCKS, Taken, Try, took_nothing};
-use super::drive::{Drive, Patience, QUICK};
+use super::drive::{Drive, Pace, Patience, QUICK};
 use super::error::Trouble;
 use super::gauge::Gauge;
 use super::inspect;
@@ -124,7 +124,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         buffer_bytes: u64,
         sums: Option<Vec<u32>>,
     ) -> Self {
-        let gauge = Gauge::new(buffer_bytes);
+        let gauge = Gauge::new(buffer_bytes, drive.quirks.never_ask_buffer);
         let stats = Stats::default();
         Self {
             drive,
@@ -254,7 +254,8 @@ impl<'w, 'a> Writer<'w, 'a> {
     /// tried where the last write that it took has ended. `false` when nothing was written after all.
     fn find_end(&mut self) -> Result<bool, Stop> {
         let lba = self.job.from + self.written;
-        let track = inspect::open_track(self.drive, self.job.last_track);
+        let last = self.job.last_track;
+        let track = self.drive.amid(|drive| inspect::open_track(drive, last));
         let next = track.map_err(|trouble| Stop::at(trouble, lba))?.and_then(|track| track.next_writable);
         let ahead = next.and_then(|next| u32::try_from(next).ok()).and_then(|next| next.checked_sub(lba));
         tracing::info!(lba, ?next, "cancelled after a write of which only the drive knows what became");
@@ -311,7 +312,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         let mut try_ = Try {
             done: 0,
             blocks,
-            patience: Patience::new(self.drive.host.now(), self.job.timeout, FIRST_PAUSE),
+            patience: Patience::new(self.drive.host.now(), self.job.timeout, Pace::WRITE),
             asked: 0,
             flushed: 0,
             started: false,
@@ -403,6 +404,12 @@ impl<'w, 'a> Writer<'w, 'a> {
                 self.pause(try_, FIRST_PAUSE, fail)
             }
             Verdict::AskNextAddress => self.resume(at, try_, fail),
+            Verdict::AddressMismatch if self.drive.quirks.bus_repeats_writes => {
+                self.resume(at, try_, fail)?;
+                // It was written as a whole, or this was no repetition.
+                let fail = Trouble::refused(Opcode::WRITE_10, sense, verdict, why);
+                if try_.done == try_.blocks { Ok(()) } else { Err(Stop::Drive(fail, lba)) }
+            }
             Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !self.in_track(try_) => {
                 self.flush_and_resume(at, try_, fail)
             }
@@ -422,7 +429,8 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         try_.asked += 1;
         let lba = at + try_.done;
-        let track = inspect::open_track(self.drive, self.job.last_track);
+        let last = self.job.last_track;
+        let track = self.drive.amid(|drive| inspect::open_track(drive, last));
         let track = track.map_err(|trouble| Stop::at(trouble, lba))?;
         let next = track.and_then(|track| track.next_writable).and_then(|next| u32::try_from(next).ok());
         tracing::warn!(

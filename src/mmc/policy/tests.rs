@@ -89,6 +89,11 @@ const EXPECTED: &[(u8, u8, u8, During, Verdict)] = &[
     (5, 0x6f, 0x03, Read,      Verdict::CopyProtected),
     (6, 0x28, 0x00, Query,     Verdict::Retry),
     (6, 0x28, 0x00, Write,     Verdict::Interrupted),
+    (6, 0x28, 0x00, Amid,      Verdict::Interrupted),
+    (6, 0x29, 0x03, Amid,      Verdict::Interrupted),
+    (6, 0x2a, 0x01, Amid,      Verdict::Retry),
+    (2, 0x3a, 0x01, Amid,      Verdict::Interrupted),
+    (5, 0x24, 0x00, Amid,      Verdict::Unsupported),
     (6, 0x29, 0x00, Load,      Verdict::Retry),
     (6, 0x29, 0x02, Flush,     Verdict::Interrupted),
     (7, 0x27, 0x00, Write,     Verdict::WriteProtected),
@@ -105,7 +110,8 @@ fn every_known_complaint_has_its_verdict() {
 
 #[test]
 fn every_rule_is_reached_by_some_sense() {
-    let doing = [Query, Load, SetSpeed, Calibrate, Write, Flush, Close, Blanking, Format, Read, ReadTail];
+    let doing =
+        [Query, Amid, Load, SetSpeed, Calibrate, Write, Flush, Close, Blanking, Format, Read, ReadTail];
     let mut reached = vec![false; POLICY.len()];
     for key in 0..=15 {
         for asc in 0..=255 {
@@ -126,7 +132,8 @@ fn every_rule_is_reached_by_some_sense() {
 
 #[test]
 fn deferred_sense_lets_a_command_be_repeated_only_when_the_earlier_one_recovered() {
-    let doing = [Query, Load, SetSpeed, Calibrate, Write, Flush, Close, Blanking, Format, Read, ReadTail];
+    let doing =
+        [Query, Amid, Load, SetSpeed, Calibrate, Write, Flush, Close, Blanking, Format, Read, ReadTail];
     for key in 0..=15 {
         for asc in 0..=255 {
             for during in doing {

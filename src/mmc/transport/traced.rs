@@ -32,16 +32,18 @@ impl TracedCommand {
     pub fn cdb(&self) -> &[u8] {
         &self.cdb[..usize::from(self.cdb_len)]
     }
+
+    /// The same as text: two hexadecimal digits a byte, spaces between.
+    pub fn hex(&self) -> String {
+        self.cdb().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// One line: name, bytes, how it ended.
 impl fmt::Display for TracedCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [", Opcode(self.cdb[0]))?;
-        for (at, byte) in self.cdb().iter().enumerate() {
-            write!(f, "{}{byte:02x}", if at == 0 { "" } else { " " })?;
-        }
-        write!(f, "] {} ms, {} bytes: ", self.took.as_millis(), self.transferred)?;
+        let (took, bytes) = (self.took.as_millis(), self.transferred);
+        write!(f, "{} [{}] {took} ms, {bytes} bytes: ", Opcode(self.cdb[0]), self.hex())?;
         match self.status {
             Some(Status::Good) => write!(f, "good")?,
             Some(Status::Busy) => write!(f, "busy")?,
@@ -71,6 +73,15 @@ impl<T: Transport> Traced<T> {
     /// The remembered commands, oldest first.
     pub fn commands(&self) -> impl Iterator<Item = &TracedCommand> {
         self.commands.iter()
+    }
+
+    /// The last command of this name that did not end well.
+    pub fn last_failed(&self, name: &str) -> Option<&TracedCommand> {
+        let failed = |command: &&TracedCommand| {
+            command.status.is_none_or(|status| status != Status::Good)
+                && Opcode(command.cdb[0]).to_string() == name
+        };
+        self.commands.iter().rev().find(failed)
     }
 
     /// The remembered commands as lines of text, oldest first.

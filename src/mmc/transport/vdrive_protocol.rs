@@ -117,14 +117,18 @@ pub enum CommandEnd {
     Check(Sense),
     /// BUSY.
     Busy,
+    /// None: the answer was lost on its way.
+    Lost,
 }
 
-impl From<CommandEnd> for Status {
-    fn from(end: CommandEnd) -> Self {
-        match end {
-            CommandEnd::Good => Self::Good,
-            CommandEnd::Check(sense) => Self::Check(sense),
-            CommandEnd::Busy => Self::Busy,
+impl CommandEnd {
+    /// What the drive said; `None` when that was lost.
+    pub const fn status(self) -> Option<Status> {
+        match self {
+            Self::Good => Some(Status::Good),
+            Self::Check(sense) => Some(Status::Check(sense)),
+            Self::Busy => Some(Status::Busy),
+            Self::Lost => None,
         }
     }
 }

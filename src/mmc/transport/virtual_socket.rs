@@ -99,7 +99,8 @@ impl VirtualSocket {
             }
             let sent = usize::try_from(reply.transferred).unwrap_or(0).min(to_drive.len());
             let transferred = if to_drive.is_empty() { came } else { sent };
-            return Ok(Outcome { status: reply.end.into(), transferred });
+            let status = reply.end.status().ok_or(io::ErrorKind::ConnectionAborted)?;
+            return Ok(Outcome { status, transferred });
         }
     }
 
@@ -126,6 +127,9 @@ impl Transport for VirtualSocket {
                 }
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                     TransportError::LinkLost { name, why: "the recorder was unplugged".into() }
+                }
+                io::ErrorKind::ConnectionAborted => {
+                    TransportError::LinkLost { name, why: "the answer was lost on its way".into() }
                 }
                 _ => TransportError::Io { name, source },
             }

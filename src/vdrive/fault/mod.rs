@@ -1,33 +1,4 @@
-//! Faults: a script of what goes wrong, and when.
-//!
-//! A script is text, fit for a bug report. Each line (or part between semicolons) is a fault:
-//!
-//! ```text
-//! # three times buffer full, then a write error
-//! write lba>=4096  3*sense(2/04/08) -> sense(3/0C/00)
-//! close-session    sense(5/72/03)
-//! any after=12s    hang(60s)
-//! write nth=5      vanish
-//! ```
-//!
-//! First the command: `any`, `write`, `read`, `load`, `eject`, `close-track`, `close-session`, `finalize`,
-//! `flush`, a command's own name such as `read-toc`, or its operation code such as `2Ah`.
-//! Then conditions, all of which must hold: `lba>=N`, `lba<=N`, `lba=N` (any block of the command counts),
-//! `after=TIME` (since the drive started), `nth=N` (from the Nth command on that fits the rest).
-//! Then what happens, in steps: one step a command, `N*` times, `forever*` for ever, and then nothing more.
-//!
-//! | Step | Effect |
-//! |---|---|
-//! | `sense(K/A/Q)` | the command is not carried out, and fails with this sense |
-//! | `sense-after(K/A/Q)` | the command is carried out, and fails all the same |
-//! | `deferred(K/A/Q)` | not carried out; the sense speaks of an earlier command |
-//! | `busy` | not carried out, status BUSY |
-//! | `hang(TIME)` | carried out, and answered so much later |
-//! | `vanish` | the drive is gone |
-//! | `pass` | nothing |
-//!
-//! The first fault with something to say decides. One that never fired is a test that tested nothing: see
-//! [`FaultScript::unfired`].
+#![doc = include_str!("../../../docs/faults.md")]
 
 mod text;
 
@@ -51,7 +22,7 @@ pub struct Command {
 }
 
 /// What happens to a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Nothing.
     Pass,
@@ -65,8 +36,25 @@ pub enum Verb {
     Busy,
     /// Carried out; answered later.
     Hang(Duration),
+    /// Carried out; bytes of the answer are others.
+    Lie(Vec<Patch>),
+    /// Carried out; the answer ends after so many bytes.
+    Cut(usize),
+    /// Carried out; the answer is lost on its way, and with it whether the command was.
+    Lost,
+    /// Not carried out: the bus, and the drive with it, is reset.
+    Reset,
     /// The drive is gone.
     Vanish,
+}
+
+/// Bytes of an answer that are replaced; behind its end they make it longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// Offset of the first.
+    pub at: u16,
+    /// What the host finds there.
+    pub bytes: Vec<u8>,
 }
 
 /// Which commands.
@@ -92,7 +80,7 @@ enum Condition {
     Nth(u32),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     /// None is for ever.
     times: Option<u32>,
@@ -180,7 +168,19 @@ impl Fault {
             self.taken = 0;
         }
         self.fired = self.fired.saturating_add(1);
-        Some(step.verb)
+        Some(step.verb.clone())
+    }
+}
+
+impl Patch {
+    /// Puts the bytes into an answer.
+    pub fn apply(&self, answer: &mut Vec<u8>) {
+        let from = usize::from(self.at);
+        let end = from + self.bytes.len();
+        if answer.len() < end {
+            answer.resize(end, 0);
+        }
+        answer[from..end].copy_from_slice(&self.bytes);
     }
 }
 

@@ -72,10 +72,26 @@ fn text_that_is_no_fault_is_refused_with_its_reason() {
         ("write busy -> ", "nothing that can happen"),
         ("write hang(99999999999999999999s)", "no time"),
         ("write hang(999999999999999s)", "too long"),
+        ("read-toc lie(1)", "is no lie"),
+        ("read-toc lie(1=0)", "is no lie"),
+        ("read-toc lie(1=0g)", "is no lie"),
+        ("read-toc lie(70000=00)", "is no lie"),
+        ("read-toc cut(-1)", "no length"),
+        ("read-toc lost(1)", "nothing that can happen"),
     ] {
         let error = text.parse::<FaultScript>().unwrap_err().to_string();
         assert!(error.contains(why), "{text}: {error}");
     }
+}
+
+#[test]
+fn a_lie_replaces_bytes_and_makes_an_answer_longer_when_it_has_to() {
+    let Verb::Lie(patches) = script("any lie(1=aabb, 5=01)").before(&close(1), Duration::ZERO) else {
+        panic!()
+    };
+    let mut answer = vec![0; 4];
+    patches.iter().for_each(|patch| patch.apply(&mut answer));
+    assert_eq!(answer, [0, 0xaa, 0xbb, 0, 0, 1]);
 }
 
 fn any_verb() -> impl Strategy<Value = String> {
@@ -87,6 +103,13 @@ fn any_verb() -> impl Strategy<Value = String> {
         (prop_oneof!["sense", "sense-after", "deferred"], sense)
             .prop_map(|(name, sense)| format!("{name}({sense})")),
         (1_u32..100_000).prop_map(|millis| format!("hang({millis}ms)")),
+        Just("lost".to_owned()),
+        Just("reset".to_owned()),
+        any::<u16>().prop_map(|length| format!("cut({length})")),
+        proptest::collection::vec((any::<u16>(), any::<u32>()), 1..4).prop_map(|patches| {
+            let patches = patches.iter().map(|(at, bytes)| format!("{at}={bytes:08x}"));
+            format!("lie({})", patches.collect::<Vec<_>>().join(","))
+        }),
     ];
     (
         prop_oneof![Just(String::new()), Just("forever*".into()), (2_u32..99).prop_map(|n| format!("{n}*"))],

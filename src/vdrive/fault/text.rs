@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Condition, Fault, FaultScript, Pattern, Step, Verb};
+use super::{Condition, Fault, FaultScript, Patch, Pattern, Step, Verb};
 use crate::mmc::{Opcode, Sense};
 
 /// A line that is no fault.
@@ -129,9 +129,39 @@ fn parse_verb(text: &str) -> Result<Verb, String> {
         ("sense-after", Some(text)) => sense(text).map(Verb::SenseAfter),
         ("deferred", Some(text)) => sense(text).map(|sense| Verb::Deferred(sense.deferred())),
         ("hang", Some(text)) => parse_time(text.trim()).map(Verb::Hang),
+        ("lie", Some(text)) => {
+            text.split(',').map(|part| parse_patch(part.trim())).collect::<Result<_, _>>().map(Verb::Lie)
+        }
+        ("cut", Some(text)) => text
+            .trim()
+            .parse::<u16>()
+            .map(|length| Verb::Cut(length.into()))
+            .map_err(|_| format!("\"{text}\" is no length")),
+        ("lost", None) => Ok(Verb::Lost),
+        ("reset", None) => Ok(Verb::Reset),
         _ => Err(format!("\"{text}\" is nothing that can happen")),
     }
 }
+
+/// `12=ffffff6a`: an offset, and what is found from there on.
+fn parse_patch(text: &str) -> Result<Patch, String> {
+    let wrong = || format!("\"{text}\" is no lie such as 12=ffffff6a");
+    let (at, hex) = text.split_once('=').ok_or_else(wrong)?;
+    let at = at.trim().parse().map_err(|_| wrong())?;
+    let hex = hex.trim().as_bytes();
+    if hex.is_empty() || hex.len() % 2 != 0 || hex.len() > 2 * MOST_PATCHED {
+        return Err(wrong());
+    }
+    let byte = |pair: &[u8]| {
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        Some(digit(pair[0])? << 4 | digit(pair[1])?)
+    };
+    let bytes = hex.chunks_exact(2).map(byte).collect::<Option<_>>().ok_or_else(wrong)?;
+    Ok(Patch { at, bytes })
+}
+
+/// Bytes of one patch.
+const MOST_PATCHED: usize = 64;
 
 fn parse_time(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000)];
@@ -179,15 +209,31 @@ impl fmt::Display for Step {
             Some(1) => {}
             Some(times) => write!(f, "{times}*")?,
         }
-        match self.verb {
+        match &self.verb {
             Verb::Pass => write!(f, "pass"),
             Verb::Busy => write!(f, "busy"),
             Verb::Vanish => write!(f, "vanish"),
-            Verb::Sense(sense) => write!(f, "sense({})", Numbers(sense)),
-            Verb::SenseAfter(sense) => write!(f, "sense-after({})", Numbers(sense)),
-            Verb::Deferred(sense) => write!(f, "deferred({})", Numbers(sense)),
-            Verb::Hang(time) => write!(f, "hang({})", Time(time)),
+            Verb::Sense(sense) => write!(f, "sense({})", Numbers(*sense)),
+            Verb::SenseAfter(sense) => write!(f, "sense-after({})", Numbers(*sense)),
+            Verb::Deferred(sense) => write!(f, "deferred({})", Numbers(*sense)),
+            Verb::Hang(time) => write!(f, "hang({})", Time(*time)),
+            Verb::Lie(patches) => write!(f, "lie({})", Patches(patches)),
+            Verb::Cut(length) => write!(f, "cut({length})"),
+            Verb::Lost => write!(f, "lost"),
+            Verb::Reset => write!(f, "reset"),
         }
+    }
+}
+
+struct Patches<'a>(&'a [Patch]);
+
+impl fmt::Display for Patches<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, patch) in self.0.iter().enumerate() {
+            write!(f, "{}{}=", if number == 0 { "" } else { "," }, patch.at)?;
+            patch.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        }
+        Ok(())
     }
 }
 

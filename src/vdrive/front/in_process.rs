@@ -78,6 +78,10 @@ impl Transport for InProcess {
             Ending::Good => Status::Good,
             Ending::Check(sense) => Status::Check(sense),
             Ending::Busy => Status::Busy,
+            Ending::Lost => {
+                let why = "the answer was lost".into();
+                return Err(TransportError::LinkLost { name: name(), why });
+            }
             Ending::Vanished => {
                 shared.vanished = true;
                 return Err(lost());

@@ -64,6 +64,7 @@ fn commands(shared: &Shared, socket: &OwnedFd) -> io::Result<()> {
             Ending::Good => CommandEnd::Good,
             Ending::Check(sense) => CommandEnd::Check(sense),
             Ending::Busy => CommandEnd::Busy,
+            Ending::Lost => CommandEnd::Lost,
             Ending::Vanished => {
                 shared.unplug();
                 return Ok(());
