@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::collections::HashMap;
+
 use support::burner::Burner;
 use support::{Bench, Client, Refusal, options};
-use zbus::{ObjectPath, OwnedObjectPath};
+use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant};
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
 
@@ -344,5 +346,9 @@ async fn recorder_properties_are_set_by_the_holder_and_checked() {
     assert_eq!(name(set(&one, "AudioGapSize", 226_u32.into()).await), invalid);
     assert_eq!(name(set(&one, "MaxWriteSpeed", 1_u32.into()).await), invalid);
     assert_eq!(name(set(&one, "Colour", 1_u32.into()).await), invalid);
-    assert_eq!(name(set(&one, "EnableBufferUnderrunFree", false.into()).await), "NotSupported");
+    set(&one, "EnableBufferUnderrunFree", false.into()).await.unwrap();
+    let now: HashMap<String, OwnedVariant> =
+        one.call(VD0, "Recorder", "GetRecorderProperties", &()).await.unwrap();
+    assert_eq!(now["EnableBufferUnderrunFree"], OwnedVariant::from(false));
+    assert_eq!(now["BufferUnderrunFreeCapable"], OwnedVariant::from(true));
 }

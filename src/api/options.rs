@@ -39,6 +39,8 @@ pub struct RecordOptions {
     pub speed: Option<u32>,
     /// Finalise, or leave appendable.
     pub close: Close,
+    /// Write without the drive's protection against buffer underruns, on media where that can be chosen.
+    pub unprotected: bool,
 }
 
 /// The option `multisession` of `SetActiveDiscRecorder`.

@@ -70,6 +70,8 @@ pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
             .choose("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?,
         speed: from.take("speed")?,
         close: from.choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
+        // A property of the recorder, not of one burn.
+        unprotected: false,
     };
     let wait = from.take("wait")?.unwrap_or_default();
     if options.speed == Some(0) {
@@ -134,7 +136,7 @@ pub fn recorder_settings(recorder: &Recorder) -> Dict {
         ("MaxWriteSpeed", recorder.max_write_speed().into()),
         ("AudioGapSize", recorder.settings.audio_gap.into()),
         ("BufferUnderrunFreeCapable", capable.into()),
-        ("EnableBufferUnderrunFree", capable.into()),
+        ("EnableBufferUnderrunFree", (capable && !recorder.settings.unprotected).into()),
     ]
     .into_iter()
     .map(|(key, value): (&str, OwnedVariant)| (key.to_owned(), value))
@@ -144,7 +146,7 @@ pub fn recorder_settings(recorder: &Recorder) -> Dict {
 /// The settings that a sparse set of properties makes of the present ones.
 ///
 /// # Errors
-/// As everywhere here, and for the properties that cannot be set; `NotSupported` for switching the protection off.
+/// As everywhere here, and for the properties that cannot be set.
 pub fn set_recorder_settings(dict: Dict, recorder: &Recorder) -> Result<Settings> {
     let mut settings = recorder.settings;
     let read_only = ["MaxWriteSpeed", "BufferUnderrunFreeCapable"];
@@ -165,13 +167,10 @@ pub fn set_recorder_settings(dict: Dict, recorder: &Recorder) -> Result<Settings
         }
         settings.audio_gap = gap;
     }
-    let protect = from.take("EnableBufferUnderrunFree")?;
-    from.finish()?;
-    if protect == Some(false) {
-        let message = "The protection against buffer underruns is always on where the drive has it.";
-        return Err(Error::new(ErrorKind::NotSupported, message));
+    if let Some(protect) = from.take::<bool>("EnableBufferUnderrunFree")? {
+        settings.unprotected = !protect;
     }
-    Ok(settings)
+    from.finish().map(|()| settings)
 }
 
 /// Takes options out of a dictionary by name, and complains of what is left.
@@ -299,6 +298,7 @@ mod tests {
             verify: Verify::Full,
             speed: Some(7056),
             close: Close::Appendable,
+            unprotected: false,
         };
         assert_eq!(record(given).unwrap(), (expected, true));
     }

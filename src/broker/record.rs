@@ -93,6 +93,7 @@ impl Service {
                 check_same(id, &selection.medium, seen.medium.as_ref())?;
             }
             options.speed = options.speed.or(present.settings.write_speed);
+            options.unprotected = present.settings.unprotected;
             let about = About {
                 operation: Operation::Record,
                 session: Some(number),

@@ -71,11 +71,13 @@ pub struct Settings {
     pub write_speed: Option<u32>,
     /// Silent blocks between audio tracks.
     pub audio_gap: u32,
+    /// The next burn does without the drive's protection against buffer underruns.
+    pub unprotected: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { write_speed: None, audio_gap: DEFAULT_GAP }
+        Self { write_speed: None, audio_gap: DEFAULT_GAP, unprotected: false }
     }
 }
 

@@ -126,6 +126,7 @@ pub struct Content {
 /// A [`Refusal`] when the disc, the drive, the size or the wishes do not allow it; nothing needs to be undone then.
 pub fn plan_record(facts: &Facts, content: Content, wishes: &RecordOptions) -> Result<Plan, Refusal> {
     let recipe = kind::recipe(facts)?;
+    let facts = &Facts { underrun_free: facts.underrun_free && !wishes.unprotected, ..facts.clone() };
     let order = check::record(facts, recipe, content, wishes)?;
     let speed =
         Step::new(Act::SetSpeed(wishes.speed.map(|wish| facts.speed_for(wish))), QUICK, Harm::DiscUntouched);

@@ -91,6 +91,8 @@ fn plans_are_the_ones_that_the_goldens_show() {
     golden("cd-r-short", &plan_record(&cd_r(), short, &wishes()));
     golden("cd-r-nwa-in-pregap", &plan_record(&odd_address, SMALL, &wishes()));
     golden("cd-r-without-underrun-protection", &plan_record(&no_bufe, SMALL, &wishes()));
+    let unprotected = RecordOptions { unprotected: true, ..wishes() };
+    golden("cd-r-without-underrun-protection", &plan_record(&cd_r(), SMALL, &unprotected));
     golden("cd-rw-finalise", &plan_record(&cd_rw(), SMALL, &RecordOptions { speed: Some(4234), ..wishes() }));
     golden("cd-rw-erase-minimal", &plan_erase(&cd_rw(), false));
     golden("cd-rw-erase-full", &plan_erase(&cd_rw(), true));
