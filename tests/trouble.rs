@@ -142,6 +142,7 @@ async fn a_recorder_whose_cable_is_pulled_under_a_burn_records_again_when_it_is_
     let burner = Burner::ready(&bench, "vd0", 4 * MEBIBYTE, false).await;
     let job = burner.record().await.unwrap();
     burner.under_way(&job).await;
+    burner.blocks_written(&job).await;
     bench.unplug("vd0");
     is_lost_and_found(&mut bench, &burner, &job).await;
 }

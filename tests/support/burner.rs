@@ -143,6 +143,16 @@ impl Burner {
             })
             .await;
     }
+
+    /// Waits until the drive has taken blocks: the phase alone begins before the first of them.
+    pub async fn blocks_written(&self, job: &str) {
+        self.client
+            .until("blocks are on the disc", async || {
+                let done: u64 = self.client.property(job, "Job", "BlocksDone").await.expect("a job");
+                (done > 0).then_some(())
+            })
+            .await;
+    }
 }
 
 /// Noise, in which a block differs from those near it.
