@@ -3,11 +3,14 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,6 +26,8 @@ use discmaster::wire::ring::{self, CHUNK, Producer, RingEnd};
 use discmaster::wire::{self, Channel};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use support::Bench;
+use support::burner::Burner;
+use support::processes::{WORKER, helper};
 use support::recorder::{PACKAGES, Recorder, bridge};
 
 const ROLE: &str = "DISCMASTER_TEST_HOST";
@@ -142,10 +147,86 @@ async fn the_service_finds_a_drive_through_udev_and_burns_through_sg_io() {
         .await;
 }
 
+#[tokio::test]
+async fn the_tray_that_a_killed_worker_left_locked_is_unlocked_by_the_next() {
+    let bench = Bench::new().kernel_drive("cd-r").start().await;
+    let recorder = bench.sr0.as_ref().unwrap();
+    let burner = Burner::ready(&bench, "sr0", 64 << 20, false).await;
+    let job = burner.record().await.unwrap();
+    burner.under_way(&job).await;
+    recorder.hands(|drive, now| drive.eject(now)).expect_err("the tray is locked while the disc is written");
+    // Between them is the program that plays the kernel.
+    let daemon = helper(bench.daemon_pid(), "discmasterd");
+    helper(daemon.pid, WORKER).kill().await;
+    let (good, ..) = burner.client.result(&job).await;
+    assert!(!good);
+    let opens = async || recorder.hands(|drive, now| drive.eject(now)).ok();
+    burner.client.until("the tray opens at the press of its button", opens).await;
+}
+
+/// A udisks that unmounts, or has a reason not to.
+struct Udisks {
+    refuses: bool,
+    calls: Arc<AtomicU32>,
+}
+
+#[zbus::interface(name = "org.freedesktop.UDisks2.Filesystem")]
+impl Udisks {
+    fn unmount(&self, _options: HashMap<String, zbus::OwnedVariant>) -> zbus::fdo::Result<()> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.refuses { Err(zbus::fdo::Error::Failed("target is busy".to_owned())) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn a_disc_is_unmounted_when_that_is_asked_for_and_left_alone_where_it_cannot_be() {
+    let bench = Bench::new().kernel_drive("cd-rw").start().await;
+    let recorder = bench.sr0.as_ref().unwrap();
+    let folder = bench.dir().join("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("noise.bin"), content(100_000)).unwrap();
+    let burn = ["burn", "folder", "--recorder=sr0", "--verify=none", "--unmount"];
+    let calls = Arc::new(AtomicU32::new(0));
+    {
+        let udisks = Udisks { refuses: true, calls: Arc::clone(&calls) };
+        let _bus = udisks_on(&bench, udisks).await;
+        let refused = discmaster_meanwhile(&bench, &burn).await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("target is busy"), "{said}");
+        assert!(recorder.recorded().is_empty(), "the disc is as it was");
+    }
+    let _bus = udisks_on(&bench, Udisks { refuses: false, calls: Arc::clone(&calls) }).await;
+    assert!(discmaster_meanwhile(&bench, &burn).await.status.success());
+    assert!(discmaster_meanwhile(&bench, &["erase", "sr0", "--unmount"]).await.status.success());
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+    // Nobody is asked to unmount by those who did not ask for it.
+    assert!(discmaster_meanwhile(&bench, &burn[..4]).await.status.success());
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
+
+async fn udisks_on(bench: &Bench, udisks: Udisks) -> zbus::Connection {
+    zbus::connection::Builder::address(bench.bus.address.as_str())
+        .serve_at("/org/freedesktop/UDisks2/block_devices/sr0", udisks)
+        .name("org.freedesktop.UDisks2")
+        .build()
+        .await
+        .unwrap()
+}
+
 fn discmaster(bench: &Bench, arguments: &[&str]) -> Output {
+    command(bench, arguments).output().unwrap()
+}
+
+/// The same, while this thread serves the bus.
+async fn discmaster_meanwhile(bench: &Bench, arguments: &[&str]) -> Output {
+    tokio::process::Command::from(command(bench, arguments)).output().await.unwrap()
+}
+
+fn command(bench: &Bench, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_discmaster"));
     command.arg("--bus=session").args(arguments).current_dir(bench.dir());
-    command.env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address).stdin(Stdio::null()).output().unwrap()
+    command.env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address).stdin(Stdio::null());
+    command
 }
 
 /// The worker's program at `/dev/sr0`, and the broker's end of its channel.

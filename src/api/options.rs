@@ -33,6 +33,8 @@ pub struct RecordOptions {
     pub simulate: bool,
     /// Open the tray at the end.
     pub eject: bool,
+    /// Unmount the disc first, should it be mounted.
+    pub unmount: bool,
     /// How the disc is checked.
     pub verify: Verify,
     /// The speed asked for in kB/s of 1000; `None` leaves the fastest to the drive.

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::face::Object;
 use super::recorder::{Activity, Plug};
 use super::service::Service;
+use super::udisks;
 use super::worker_link::WorkerLink;
 use crate::api::{Device, Error, ErrorKind, Inspection, Result};
 
@@ -110,6 +111,14 @@ impl Turn {
             return Err(Error::new(ErrorKind::DeviceStillInUse, message));
         };
         WorkerLink::open(self.service.launcher(), &self.recorder, &self.device, gate).await
+    }
+
+    /// Has the disc unmounted, should it be mounted.
+    ///
+    /// # Errors
+    /// `FileSystem`.
+    pub async fn unmount(&self) -> Result<()> {
+        udisks::unmount(&self.service.door()?.bus, &self.device).await
     }
 
     /// The recorder's id.

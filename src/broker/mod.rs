@@ -32,6 +32,7 @@ mod session;
 mod stager_link;
 mod staging;
 mod tree;
+mod udisks;
 mod verbs;
 mod worker_link;
 

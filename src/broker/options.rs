@@ -41,6 +41,8 @@ pub struct OpenOptions {
 pub struct EraseOptions {
     /// Open the tray at the end.
     pub eject: bool,
+    /// Unmount the disc first, should it be mounted.
+    pub unmount: bool,
     /// Reply when the job has ended.
     pub wait: bool,
 }
@@ -59,13 +61,14 @@ pub fn open(dict: Dict) -> Result<OpenOptions> {
     from.finish().map(|()| options)
 }
 
-/// Options of `Session.RecordDisc`: `simulate` b, `eject` b, `verify` s, `speed` u, `close` s, `wait` b.
+/// Options of `Session.RecordDisc`: `simulate` b, `eject` b, `unmount` b, `verify` s, `speed` u, `close` s, `wait` b.
 /// The flag is `wait`.
 pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
     let mut from = Reader::new(dict);
     let options = RecordOptions {
         simulate: from.take("simulate")?.unwrap_or_default(),
         eject: from.take("eject")?.unwrap_or_default(),
+        unmount: from.take("unmount")?.unwrap_or_default(),
         verify: from
             .choose("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?,
         speed: from.take("speed")?,
@@ -103,11 +106,12 @@ pub fn select(dict: Dict) -> Result<Multisession> {
     from.finish().map(|()| multisession)
 }
 
-/// Options of `Recorder.Erase`: `eject` b, `wait` b.
+/// Options of `Recorder.Erase`: `eject` b, `unmount` b, `wait` b.
 pub fn erase(dict: Dict) -> Result<EraseOptions> {
     let mut from = Reader::new(dict);
     let options = EraseOptions {
         eject: from.take("eject")?.unwrap_or_default(),
+        unmount: from.take("unmount")?.unwrap_or_default(),
         wait: from.take("wait")?.unwrap_or_default(),
     };
     from.finish().map(|()| options)

@@ -173,6 +173,9 @@ impl Burn {
             Answer::Blocks(blocks) => blocks,
             other => return Err(out_of_turn(&other)),
         };
+        if self.options.unmount {
+            turn.unmount().await?;
+        }
         let (worker, seen) = turn.worker().await?;
         self.check_disc(&seen, blocks)?;
         let (request, sent) = self.order(&worker, &stager, start, blocks).await?;

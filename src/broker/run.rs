@@ -39,7 +39,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let callers = Callers::new(&connection).await.context("the bus does not tell who leaves it")?;
     let vanished = callers.vanished();
     let authority = authority(config.bus, &connection, &callers).await.context("polkit cannot be asked")?;
-    service.open_door(Door { callers, authority });
+    service.open_door(Door { callers, authority, bus: connection.clone() });
     tokio::spawn(Tree::new(connection.clone(), service.clone()).run());
     tokio::spawn(service.clone().keep_house());
 

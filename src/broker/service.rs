@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use zbus::Connection;
 use zbus::message::Header;
 
 use super::authority::{Authority, Caller, Callers, RecorderDetails};
@@ -37,6 +38,8 @@ pub struct Door {
     pub callers: Callers,
     /// What they may do.
     pub authority: Box<dyn Authority>,
+    /// The bus itself.
+    pub bus: Connection,
 }
 
 /// Everything that the objects show. It is locked for moments only, and never across an await.

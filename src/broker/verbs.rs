@@ -30,6 +30,8 @@ struct Erasure {
     session: Option<u64>,
     /// The disc that the caller was authorised to erase, if it was known.
     asked: Option<Medium>,
+    /// A mounted disc is unmounted first.
+    unmount: bool,
     turn: Turn,
     lock: Option<VerbLock>,
 }
@@ -79,7 +81,15 @@ impl Service {
             self.face().sync(Object::Session(session));
         }
         let ask = ToWorker::Erase { full, eject: options.eject };
-        let erasure = Erasure { service: self.clone(), handle: handle.clone(), session, asked, turn, lock };
+        let erasure = Erasure {
+            service: self.clone(),
+            handle: handle.clone(),
+            session,
+            asked,
+            unmount: options.unmount,
+            turn,
+            lock,
+        };
         tokio::spawn(erasure.run(ask));
         Ok(handle)
     }
@@ -167,6 +177,9 @@ impl Erasure {
     async fn blank(&self, ask: ToWorker) -> Result<Report> {
         let Self { service, handle, turn, .. } = self;
         service.report(handle.number, Progress::begin(Phase::Preparing));
+        if self.unmount {
+            turn.unmount().await?;
+        }
         let (worker, seen) = turn.worker().await?;
         if let Err(error) = check_asked(turn.recorder(), self.asked.as_ref(), seen.medium.as_ref()) {
             turn.saw(Some(seen));

@@ -25,7 +25,7 @@ pub const fn hint(kind: ErrorKind) -> &'static str {
         Kind::InitializeEndWrite | Kind::WrittenNotClosed => {
             "the data are usually readable: check the disc in another drive before throwing it away"
         }
-        Kind::FileSystem => "unmount the disc and try again",
+        Kind::FileSystem => "close what is open on it and try again with --unmount",
         Kind::FileAccess => "see that the stash's file system is writable and has room",
         Kind::DiscInfo => "clean the disc, or try another one",
         Kind::TrackNotOpen => "create an audio track first",

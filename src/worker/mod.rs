@@ -5,20 +5,24 @@
 //! thing at a time: look again, record ([`record()`]), blank ([`erase()`]), move the tray. A burn is a plan of the
 //! burn room, run step by step (`steps`), its blocks taken from the ring and written (`write`, `chunk`, `gauge`), read
 //! back (`verify`). Every command goes through one place (`drive`), which has the patience that the sense policy asks
-//! for; every failure is put into words in one place ([`error`]). When the broker dies, a burn or erasure goes on to
+//! for; every failure is put into words in one place ([`error`]). While a disc is changed everybody else
+//! is kept away (`alone`, `mounts`), and afterwards the kernel is made to see it (`refresh`). When the broker dies, a burn or erasure goes on to
 //! its end, and the worker leaves.
 
 pub mod device;
 pub mod error;
 pub mod host;
 
+mod alone;
 mod broker;
 mod chunk;
 mod drive;
 mod erase;
 mod gauge;
 mod inspect;
+mod mounts;
 mod record;
+mod refresh;
 mod serve;
 mod shield;
 mod speed;

@@ -10,11 +10,12 @@ use crate::wire::broker_worker::{FromWorker, RecordOrder, ToWorker};
 use crate::wire::ring::{Consumer, RingEnd};
 use crate::wire::{Channel, ChannelError};
 
+use super::alone::Alone;
 use super::broker::Broker;
 use super::device::{self, AnyTransport};
 use super::drive::Drive;
 use super::error::with_command;
-use super::{erase, inspect, record, tray};
+use super::{erase, inspect, record, refresh, tray};
 
 /// A worker's end of its channel.
 pub type WorkerEnd = Channel<ToWorker, FromWorker>;
@@ -108,7 +109,12 @@ fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTranspor
     let (device, answer) = match device::open(path) {
         Ok(transport) => {
             let mut device = Traced::new(transport);
-            let look = inspect::inspect(&mut Drive::new(&mut device, &mut broker));
+            let mounted = device.inner().is_shared();
+            let mut drive = Drive::new(&mut device, &mut broker);
+            let look = inspect::inspect(&mut drive);
+            if look.is_ok() && !mounted {
+                tray::unlock_what_was_left(&mut drive);
+            }
             (Some(device), look.map(|look| look.inspection))
         }
         Err(error) => (None, Err(error)),
@@ -132,12 +138,20 @@ fn operate(
     ask: ToWorker,
     fds: Vec<OwnedFd>,
 ) -> Result<bool, ChannelError> {
-    let outlives = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. });
-    let mut broker = Broker::new(channel, outlives);
+    let changes = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. });
+    let mut broker = Broker::new(channel, changes);
     let mut inspection = None;
-    let result = {
+    let wanted_out = takes_the_disc_out(&ask);
+    let alone = if changes { Some(Alone::with(device.inner())) } else { None };
+    // A tray with a mounted disc in it stays shut.
+    let alone = if matches!(ask, ToWorker::Eject) {
+        device.inner().insist_on_exclusive().map(|()| None)
+    } else {
+        alone.transpose()
+    };
+    let result = alone.and_then(|alone| {
         let mut drive = Drive::new(device, &mut broker);
-        match ask {
+        let result = match ask {
             ToWorker::Record(order) => burn(&mut drive, &order, fds),
             ToWorker::Erase { full, eject } => {
                 erase::erase(&mut drive, full, eject).map(|()| Report::default())
@@ -150,16 +164,36 @@ fn operate(
             }),
             // The table has let neither of them come here.
             ToWorker::Open(_) | ToWorker::Cancel => Ok(Report::default()),
-        }
-    };
-    let result = result.map_err(|error| with_command(error, device));
+        };
+        drop(alone);
+        result
+    });
+    let mut result = result.map_err(|error| with_command(error, device));
     if let Err(error) = &result {
         explain(device, error);
+    }
+    if changes && !wanted_out {
+        broker.forget_cancel();
+        if let (Some(note), Ok(report)) = (refresh::kernel(device, &mut broker), result.as_mut()) {
+            report.notes.push(note);
+        }
     }
     if inspection.is_none() && !broker.gone() {
         inspection = look_again(device, &mut broker);
     }
+    if changes {
+        refresh::announce(device.inner());
+    }
     tell(channel, &broker, &FromWorker::Done { result, inspection })
+}
+
+/// The tray opens at the end: what the kernel knows of this disc does not matter any more.
+const fn takes_the_disc_out(ask: &ToWorker) -> bool {
+    match ask {
+        ToWorker::Record(order) => order.options.eject,
+        ToWorker::Erase { eject, .. } => *eject,
+        _ => false,
+    }
 }
 
 fn look_again(device: &mut Traced<AnyTransport>, broker: &mut Broker<'_>) -> Option<Inspection> {

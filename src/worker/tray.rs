@@ -53,6 +53,14 @@ impl<'a> DerefMut for Locked<'_, 'a> {
     }
 }
 
+/// Takes away the lock of a worker that died, should there be one: its successor has nothing under way yet.
+pub(super) fn unlock_what_was_left(drive: &mut Drive<'_>) {
+    let unlocked = drive.tell(&PreventAllow::new(false), During::SetSpeed, QUICK);
+    if let Err(trouble) = unlocked {
+        tracing::debug!(%trouble, "the tray may be locked");
+    }
+}
+
 /// Opens the tray, and waits until it is open.
 ///
 /// # Errors

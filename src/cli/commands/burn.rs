@@ -45,6 +45,9 @@ pub struct BurnArgs {
     /// Open the tray at the end
     #[arg(long)]
     pub eject: bool,
+    /// Unmount the disc first, should it be mounted
+    #[arg(long)]
+    pub unmount: bool,
     /// How fast: 16x, or kB/s; otherwise as fast as drive and disc allow
     #[arg(long, value_parser = speed)]
     pub speed: Option<String>,

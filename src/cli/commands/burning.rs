@@ -80,6 +80,7 @@ impl Burning {
         let options = Options::new()
             .flag("simulate", args.simulate)
             .flag("eject", args.eject)
+            .flag("unmount", args.unmount)
             .text("verify", verify.word())
             .number("speed", kilobytes(args.speed.as_deref(), recorder.kind())?)
             .text("close", if args.appendable { "appendable" } else { "finalise" });

@@ -27,6 +27,9 @@ pub struct EraseArgs {
     /// Open the tray at the end
     #[arg(long)]
     pub eject: bool,
+    /// Unmount the disc first, should it be mounted
+    #[arg(long)]
+    pub unmount: bool,
 }
 
 /// Erases a disc.
@@ -36,7 +39,7 @@ pub struct EraseArgs {
 pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> {
     let (client, recorder) = super::recorder(bus, args.recorder.as_deref()).await?;
     let mut events = client.events().await?;
-    let options = Options::new().flag("eject", args.eject);
+    let options = Options::new().flag("eject", args.eject).flag("unmount", args.unmount);
     let job = client.erase(&recorder.path, args.full, options).await?;
     let mut interrupts = Interrupts::take_over()?;
     let what = Follow { job: &job, medium: recorder.kind(), harmless: false, until: None };

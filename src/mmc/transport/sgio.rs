@@ -15,6 +15,7 @@ use crate::mmc::sense::Sense;
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 const OPEN_PAUSE: Duration = Duration::from_millis(100);
 const SENSE_LEN: usize = 64;
+const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_CLOEXEC;
 
 /// A drive behind a device node.
 #[derive(Debug)]
@@ -33,11 +34,8 @@ impl SgIo {
         let started = Instant::now();
         loop {
             // By way of libc, as File does, so that a preloaded test bed sees it. O_EXCL keeps mounts away.
-            let opened = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .custom_flags(libc::O_NONBLOCK | libc::O_EXCL | libc::O_CLOEXEC)
-                .open(path);
+            let opened =
+                OpenOptions::new().read(true).write(true).custom_flags(FLAGS | libc::O_EXCL).open(path);
             match opened {
                 Ok(device) => return Ok(Self { device, name }),
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
@@ -48,6 +46,19 @@ impl SgIo {
                 }
                 Err(source) => return Err(TransportError::Io { name, source }),
             }
+        }
+    }
+
+    /// Opens a device node beside whoever has it, for questions that disturb nobody: a mounted disc can be looked at.
+    ///
+    /// # Errors
+    /// [`TransportError::Io`] if the system refuses.
+    pub fn open_shared(path: &Path) -> Result<Self, TransportError> {
+        let name = path.display().to_string();
+        let opened = OpenOptions::new().read(true).write(true).custom_flags(FLAGS).open(path);
+        match opened {
+            Ok(device) => Ok(Self { device, name }),
+            Err(source) => Err(TransportError::Io { name, source }),
         }
     }
 

@@ -54,7 +54,7 @@ fn features(drive: &Drive) -> Vec<Feature> {
         // Operational change events are not asynchronous.
         always(code::MORPHING, 1, &[0, 0, 0, 0]),
         // Tray, ejects, locks.
-        always(code::REMOVABLE, 1, &[0x29, 0, 0, 0]),
+        always(code::REMOVABLE, 1, &[0x39, 0, 0, 0]),
         with(code::RANDOM_READABLE, 0, disc.is_some(), &[0, 0, 8, 0, 0, blocking, 0, 0]),
         with(code::CD_READ, 2, cd, &[0, 0, 0, 0]),
         // Underrun protection, test write, CD-RW; data block type 8.
