@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -29,6 +29,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a disc that is in no recorder to files that other programs read.
+    Export {
+        /// The disc, NAME.disc.
+        disc: PathBuf,
+        /// NAME.iso for the blocks of a data disc, NAME.cue for every sector of a CD, with a .bin beside it for each
+        /// session, and its CD-TEXT in a .cdt.
+        to: PathBuf,
+    },
     /// Press the buttons of a running recorder, change its disc, look inside.
     Control {
         /// The recorder's socket.
@@ -132,6 +140,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Control { socket, action }) => control(&socket, action),
+        Some(Command::Export { disc, to }) => export(&disc, &to).map(|()| ExitCode::SUCCESS),
         None => record(cli.recorder).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
@@ -157,6 +166,10 @@ fn record(args: Recorder) -> anyhow::Result<()> {
     let server =
         Server::bind(&socket, drive).with_context(|| format!("cannot listen at {}", socket.display()))?;
     server.run(stop.as_fd()).context("the recorder failed")
+}
+
+fn export(disc: &Path, to: &Path) -> anyhow::Result<()> {
+    Ok(Medium::open(disc)?.export(to)?)
 }
 
 fn medium(args: &Recorder) -> anyhow::Result<Option<Medium>> {
@@ -195,7 +208,7 @@ fn options(args: Recorder) -> anyhow::Result<DriveOptions> {
     Ok(options)
 }
 
-fn control(socket: &std::path::Path, action: Action) -> anyhow::Result<ExitCode> {
+fn control(socket: &Path, action: Action) -> anyhow::Result<ExitCode> {
     let client = ControlClient::connect(socket)
         .with_context(|| format!("no recorder answers at {}", socket.display()))?;
     let must_be_empty = matches!(action, Action::Violations | Action::Unfired);

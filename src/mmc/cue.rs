@@ -1,5 +1,7 @@
 //! The cue sheet of SEND CUE SHEET (MMC-6, 6.37): what a CD session written at once consists of, 8 bytes an entry.
 
+use serde::{Deserialize, Serialize};
+
 use super::msf::Msf;
 
 /// How the main channel of a part is sent and recorded: bits 5-0 of an entry's DATA FORM.
@@ -7,7 +9,7 @@ use super::msf::Msf;
 pub struct DataForm(pub u8);
 
 /// What kind of sector a form makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SectorMode {
     /// 2352 bytes of sound.
     Audio,

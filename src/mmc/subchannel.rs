@@ -7,6 +7,13 @@ pub const RAW: usize = 96;
 /// Bytes of Q of one block with its check bytes.
 pub const Q: usize = 12;
 
+/// ADR of Q with a position.
+pub const ADR_POSITION: u8 = 1;
+/// ADR of Q with the media catalog number.
+pub const ADR_CATALOG: u8 = 2;
+/// ADR of Q with a recording code.
+pub const ADR_ISRC: u8 = 3;
+
 /// CRC-16 of Q and of CD-TEXT packs: polynomial 1021h, from zero, inverted.
 pub fn crc(bytes: &[u8]) -> u16 {
     !bytes.iter().fold(0_u16, |crc, byte| {

@@ -410,6 +410,14 @@ impl Drive {
         }
     }
 
+    /// The blocks of a CD that come have `unit` bytes each: as many a second, whatever is in them.
+    pub(super) fn write_cd_blocks(&mut self, unit: usize) {
+        if self.options.pace != Pace::Unlimited {
+            let rate = u64::from(self.write_speed) * 1000 * unit as u64 / 2352;
+            self.buffer.set_rate(Some(rate));
+        }
+    }
+
     /// Bytes of content that the chosen speed moves a second.
     pub(super) fn content_rate(&self) -> u64 {
         let family = self.profile().family().unwrap_or(Family::Cd);

@@ -174,6 +174,16 @@ impl ReadCd {
         Self { lba: lba.into(), count: [a, b, c], main_channel, ..Self::zeroed() }
     }
 
+    /// The same, for sectors of one kind alone: [`Self::AUDIO`], 2 mode 1, 3 mode 2, 4 XA form 1, 5 form 2.
+    pub fn expecting(self, kind: u8) -> Self {
+        Self { sector_type: (kind & 7) << 2, ..self }
+    }
+
+    /// The same, with sub-channels: 1 raw P to W, 2 Q, 4 R to W.
+    pub fn with_sub_channel(self, sub_channel: u8) -> Self {
+        Self { sub_channel, ..self }
+    }
+
     /// Blocks asked for.
     pub fn blocks(&self) -> u32 {
         u24(self.count)

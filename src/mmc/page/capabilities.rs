@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub test_write: bool,
     /// DVD-R can be written.
     pub writes_dvd_r: bool,
+    /// Sound is read as data, without jitter, and sub-channels, recording codes and catalog numbers with it.
+    pub digital_audio: bool,
     /// The tray locks.
     pub locks: bool,
     /// The tray is locked now.
@@ -65,6 +67,7 @@ impl Capabilities {
             writes_cd_rw: page[3] & 0x02 != 0,
             test_write: page[3] & 0x04 != 0,
             writes_dvd_r: page[3] & 0x10 != 0,
+            digital_audio: page[5] & 0x03 == 0x03,
             locks: page[6] & 0x01 != 0,
             locked: page[6] & 0x02 != 0,
             ejects: page[6] & 0x08 != 0,
@@ -91,6 +94,9 @@ impl Capabilities {
             | bit(self.test_write, 0x04)
             | bit(self.writes_dvd_r, 0x10);
         page[4] = bit(self.underrun_protection, 0x80) | 0x40;
+        // Mode 2 form 1 and 2; CD-DA, accurate, R-W raw and corrected, C2 pointers, ISRC, UPC.
+        page[4] |= bit(self.digital_audio, 0x30);
+        page[5] = bit(self.digital_audio, 0x7f);
         page[6] =
             bit(self.locks, 0x01) | bit(self.locked, 0x02) | bit(self.ejects, 0x08) | self.mechanism << 5;
         let mut word = |at: usize, value: u16| page[at..at + 2].copy_from_slice(&value.to_be_bytes());

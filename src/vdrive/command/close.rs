@@ -13,7 +13,7 @@ use crate::vdrive::refusal::Refusal;
 use crate::vdrive::state::{Effect, OperationKind};
 
 /// Blocks of lead-out that closing writes, for how long it takes.
-const LEAD_OUT: u32 = 6750;
+pub const LEAD_OUT: u32 = 6750;
 
 /// What a function of CLOSE TRACK/SESSION does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub fn reserve_track(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refus
         return Err(Refusal::BadField { byte: 1 });
     }
     let mut after = drive.visible_layout()?.clone();
+    if after.at_once.is_some() {
+        return Err(Refusal::SequenceError);
+    }
     let incremental = after.profile.write_model() == WriteModel::Incremental;
     if incremental && drive.parameters.write_type == WriteType::SessionAtOnce {
         after.reserve_at_once(cdb.size.get())?;
@@ -83,6 +86,10 @@ pub fn close_track_session(drive: &mut Drive, call: &Call<'_>) -> Result<Answer,
         .iter()
         .find(|(profile, function, _)| (*profile, *function) == (after.profile, cdb.function & 7))
         .ok_or(Refusal::BadField { byte: 2 })?;
+    // A session at once is closed by its last flush.
+    if after.at_once.is_some() {
+        return Err(Refusal::SequenceError);
+    }
     let page_says_more = drive.parameters.multi_session == MultiSession::More;
     match close {
         Close::Track => after.close_track(cdb.track.get())?,

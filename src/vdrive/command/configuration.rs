@@ -32,6 +32,7 @@ fn features(drive: &Drive) -> Vec<Feature> {
     let cd = profile.is_cd();
     let disc = drive.ready_medium().ok().map(Medium::layout);
     let blocking = u8::try_from(profile.alignment()).unwrap_or(1);
+    let cue_sheet = super::cd::max_cue_sheet().to_be_bytes();
     let serial: Vec<u8> = drive.options.serial.bytes().take(64).collect();
     let always = |code, version, data: &[u8]| Feature {
         code,
@@ -56,9 +57,12 @@ fn features(drive: &Drive) -> Vec<Feature> {
         // Tray, ejects, locks.
         always(code::REMOVABLE, 1, &[0x39, 0, 0, 0]),
         with(code::RANDOM_READABLE, 0, disc.is_some(), &[0, 0, 8, 0, 0, blocking, 0, 0]),
-        with(code::CD_READ, 2, cd, &[0, 0, 0, 0]),
-        // Underrun protection, test write, CD-RW; data block type 8.
-        with(code::CD_TAO, 2, cd, &[0x46, 0, 1, 0]),
+        // C2 pointers, CD-TEXT.
+        with(code::CD_READ, 2, cd, &[0x03, 0, 0, 0]),
+        // Underrun protection, test write, CD-RW; data block types 0 and 8 to 13.
+        with(code::CD_TAO, 2, cd, &[0x46, 0, 0x3f, 0x01]),
+        // Underrun protection, session at once, test write, CD-RW, R-W sub-channels.
+        with(code::CD_MASTERING, 0, cd, &[0x67, cue_sheet[1], cue_sheet[2], cue_sheet[3]]),
         with(code::CD_RW_WRITE, 0, profile == Profile::CD_RW, &[0, 0xff, 0, 0]),
         always(code::POWER, 0, &[]),
         always(code::TIMEOUT, 0, &[]),

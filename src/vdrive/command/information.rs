@@ -3,6 +3,7 @@
 use super::toc::LEAD_IN;
 use super::{Answer, Call};
 use crate::mmc::cdb::{ReadDiscInformation, ReadTrackInformation};
+use crate::mmc::cue::SectorMode;
 use crate::mmc::disc_info::{BackgroundFormat, DiscInformation, DiscStatus, SessionState};
 use crate::mmc::msf::Msf;
 use crate::mmc::profile::WriteModel;
@@ -72,12 +73,18 @@ fn disc_information(layout: &Layout) -> DiscInformation {
         background_format: layout
             .overwrite()
             .map_or(BackgroundFormat::None, |format| format.background(layout.profile)),
-        disc_type: if layout.is_blank() { 0xff } else { 0 },
+        disc_type: disc_type(layout),
         disc_id: None,
         last_lead_in,
         last_lead_out,
         opc_tables: 0,
     }
+}
+
+/// FFh until a session says what it is.
+fn disc_type(layout: &Layout) -> u8 {
+    let first = layout.sessions.first().filter(|_| !layout.is_blank());
+    first.map_or(0xff, |session| session.cd.kind)
 }
 
 /// Where the last session's lead-in starts and a lead-out can start at the latest: positions on CD, none on a
@@ -116,17 +123,23 @@ fn track_information(layout: &Layout, view: &TrackView) -> TrackInformation {
         track: view.number,
         session: view.session,
         damaged: view.state == Some(TrackState::Damaged),
-        copy: false,
+        copy: cd && view.cd.control & 0x02 != 0,
         // 5: a data track that is written incrementally.
-        mode: if model == WriteModel::Incremental { 5 } else { 4 },
+        mode: if model == WriteModel::Incremental { 5 } else { view.cd.control },
         reserved: view.state == Some(TrackState::Reserved),
         blank: view.last.is_none() && open,
         packet: packets,
         fixed_packets: packets,
         // Nobody knows the mode of data that are not there.
-        data_mode: if view.state.is_none() && cd { 0x0f } else { 1 },
+        data_mode: match view.cd.mode {
+            _ if view.state.is_none() && cd => 0x0f,
+            SectorMode::Audio => 0x0f,
+            SectorMode::Mode1 => 1,
+            SectorMode::Mode2 | SectorMode::Xa => 2,
+        },
         start: signed(view.start),
-        next_writable: view.next.map(signed),
+        // What is written at once goes on in the lead-in and in pauses, too.
+        next_writable: view.next.map(|next| layout.next_at_once().unwrap_or(signed(next))),
         free: view.free,
         packet_size: if cd { 0 } else { layout.rules().alignment },
         size: view.size,

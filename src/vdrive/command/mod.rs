@@ -1,6 +1,7 @@
 //! The commands of the drive, a handler a command, and the table that leads to them.
 
 mod capacity;
+mod cd;
 mod close;
 mod configuration;
 mod dvd;
@@ -10,8 +11,10 @@ mod format;
 mod information;
 mod mode;
 mod read;
+mod read_cd;
 mod speed;
 mod structure;
+mod sub_channel;
 mod toc;
 mod tray;
 mod unit;
@@ -23,6 +26,7 @@ use super::drive::Drive;
 use super::fault::Command;
 use super::refusal::Refusal;
 use crate::mmc::cdb::{self, Cdb, Transfer};
+use crate::mmc::msf::Msf;
 use crate::mmc::profile::WriteModel;
 use crate::mmc::{Opcode, Sense};
 
@@ -38,9 +42,14 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// The command as its struct, if it is whole.
+    pub fn fields<C: Cdb>(&self) -> Result<C, Refusal> {
+        C::read(self.cdb).ok_or(Refusal::BadField { byte: 0 })
+    }
+
     /// The command as its struct, if it is whole and the host sends as many bytes as it announces.
     pub fn read<C: Cdb>(&self) -> Result<C, Refusal> {
-        let cdb = C::read(self.cdb).ok_or(Refusal::BadField { byte: 0 })?;
+        let cdb: C = self.fields()?;
         match cdb.transfer() {
             Transfer::ToDrive(bytes) if bytes != self.data.len() => Err(Refusal::ParameterLength),
             _ => Ok(cdb),
@@ -99,6 +108,9 @@ const TABLE: &[(Opcode, Gate, Handler)] = &[
     (Opcode::READ_10,                Gate::Ready,  read::read_10),
     (Opcode::READ_12,                Gate::Ready,  read::read_12),
     (Opcode::VERIFY_10,              Gate::Ready,  read::verify_10),
+    (Opcode::READ_CD,                Gate::Ready,  read_cd::read_cd),
+    (Opcode::READ_CD_MSF,            Gate::Ready,  read_cd::read_cd_msf),
+    (Opcode::READ_SUB_CHANNEL,       Gate::Ready,  sub_channel::read_sub_channel),
     (Opcode::READ_TOC,               Gate::Ready,  toc::read_toc),
     (Opcode::READ_DISC_INFORMATION,  Gate::Ready,  information::read_disc_information),
     (Opcode::READ_TRACK_INFORMATION, Gate::Ready,  information::read_track_information),
@@ -106,6 +118,7 @@ const TABLE: &[(Opcode, Gate, Handler)] = &[
     (Opcode::SEND_DISC_STRUCTURE,    Gate::Ready,  structure::send_disc_structure),
     (Opcode::WRITE_10,               Gate::Ready,  write::write_10),
     (Opcode::WRITE_12,               Gate::Ready,  write::write_12),
+    (Opcode::SEND_CUE_SHEET,         Gate::Ready,  cd::send_cue_sheet),
     (Opcode::SYNCHRONIZE_CACHE,      Gate::Ready,  write::synchronize_cache),
     (Opcode::RESERVE_TRACK,          Gate::Ready,  close::reserve_track),
     (Opcode::CLOSE_TRACK_SESSION,    Gate::Ready,  close::close_track_session),
@@ -142,6 +155,10 @@ pub fn describe(bytes: &[u8]) -> Command {
         Opcode::VERIFY_10 => {
             place(cdb::Verify10::read(bytes).map(|cdb| (cdb.lba.get(), cdb.blocks.get().into())))
         }
+        Opcode::READ_CD_MSF => place(
+            cdb::ReadCdMsf::read(bytes)
+                .map(|cdb| (Msf::new(cdb.start[0], cdb.start[1], cdb.start[2]).lba(), cdb.blocks())),
+        ),
         Opcode::READ_CD => place(cdb::ReadCd::read(bytes).map(|cdb| (cdb.lba.get(), cdb.blocks()))),
         _ => (None, 0),
     };

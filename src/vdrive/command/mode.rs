@@ -1,10 +1,11 @@
 //! MODE SENSE and MODE SELECT: pages 01h, 05h and 2Ah.
 
-use super::{Answer, Call, dvd};
+use super::{Answer, Call, cd, dvd};
 use crate::mmc::cdb::{ModeSelect10, ModeSense6, ModeSense10};
-use crate::mmc::page::{self, Capabilities, DataBlock, WriteParameters, WriteType};
+use crate::mmc::page::{self, Capabilities, WriteParameters, WriteType};
 use crate::mmc::profile::WriteModel;
 use crate::vdrive::drive::Drive;
+use crate::vdrive::medium::{Layout, Medium};
 use crate::vdrive::refusal::Refusal;
 
 /// Read error recovery, page 01h: the drive's retries, which nothing here depends on.
@@ -52,12 +53,21 @@ pub fn select_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> 
         }
         at += end;
     }
+    if chosen.write_type != WriteType::SessionAtOnce {
+        forget_cue_sheet(drive)?;
+    }
     // What a test write pretended ends with it.
     if !chosen.test_write {
         drive.pretended = None;
     }
     drive.parameters = chosen;
     Ok(Answer::default())
+}
+
+/// Another way of writing makes a cue sheet void; once the session has begun, there is no other way.
+fn forget_cue_sheet(drive: &mut Drive) -> Result<(), Refusal> {
+    let visible = drive.pretended.as_mut().or_else(|| drive.medium.as_mut().map(Medium::layout_mut));
+    visible.map_or(Ok(()), Layout::forget_cue_sheet)
 }
 
 fn write_parameters(drive: &Drive, body: &[u8], at: usize) -> Result<WriteParameters, Refusal> {
@@ -76,15 +86,7 @@ fn write_parameters(drive: &Drive, body: &[u8], at: usize) -> Result<WriteParame
         }
         WriteModel::Cd | WriteModel::ReadOnly | WriteModel::Unsupported => {}
     }
-    if wish.write_type != WriteType::TrackAtOnce {
-        return Err(bad(at + 2));
-    }
-    if wish.track_mode & 0x04 == 0 || wish.fixed_packets {
-        return Err(bad(at + 3));
-    }
-    if wish.data_block != DataBlock::MODE_1 {
-        return Err(bad(at + 4));
-    }
+    cd::acceptable(&wish).map_err(|byte| bad(at + byte))?;
     Ok(wish)
 }
 
@@ -121,6 +123,7 @@ fn capabilities(drive: &Drive) -> Capabilities {
         writes_cd_rw: true,
         test_write: true,
         writes_dvd_r: true,
+        digital_audio: true,
         locks: true,
         locked: drive.locked,
         ejects: true,

@@ -58,7 +58,7 @@ fn readable(drive: &Drive, lba: i32, blocks: u32) -> Result<u32, Refusal> {
     while at < end {
         match layout.content(at) {
             Content::Data(more) => at = at.saturating_add(more),
-            Content::RunOut | Content::Gap => return Err(Refusal::NoData),
+            Content::Sound | Content::RunOut | Content::Gap => return Err(Refusal::NoData),
             Content::Beyond => return Err(Refusal::OutOfRange { lba: at }),
         }
     }

@@ -1,21 +1,22 @@
 //! WRITE (10), WRITE (12), SYNCHRONIZE CACHE.
 
-use super::{Answer, Call, dvd};
+use super::close::LEAD_OUT;
+use super::{Answer, Call, cd, dvd};
+use crate::mmc::BLOCK;
 use crate::mmc::cdb::{SynchronizeCache, Write10, Write12};
-use crate::mmc::page::{DataBlock, WriteType};
 use crate::vdrive::drive::Drive;
 use crate::vdrive::refusal::Refusal;
 use crate::vdrive::state::{Effect, OperationKind};
 
 /// WRITE (10).
 pub fn write_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
-    let cdb: Write10 = call.read()?;
+    let cdb: Write10 = call.fields()?;
     write(drive, cdb.lba.get(), cdb.blocks.get().into(), false, call)
 }
 
 /// WRITE (12).
 pub fn write_12(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
-    let cdb: Write12 = call.read()?;
+    let cdb: Write12 = call.fields()?;
     write(drive, cdb.lba.get(), cdb.blocks.get(), cdb.streaming & Write12::STREAMING != 0, call)
 }
 
@@ -26,17 +27,14 @@ fn write(
     streaming: bool,
     call: &Call<'_>,
 ) -> Result<Answer, Refusal> {
+    if drive.visible_layout()?.profile.is_cd() {
+        return cd::write(drive, lba, blocks, call);
+    }
+    if call.data.len() != blocks as usize * BLOCK {
+        return Err(Refusal::ParameterLength);
+    }
     let test = drive.parameters.test_write;
-    let protected = drive.parameters.underrun_protection;
     let mut after = drive.visible_layout()?.clone();
-    let suits = drive.parameters.write_type == WriteType::TrackAtOnce
-        && drive.parameters.data_block == DataBlock::MODE_1;
-    if after.profile.is_cd() && !suits {
-        return Err(Refusal::WrongMode);
-    }
-    if drive.buffer.starved() && after.profile.is_cd() && !protected && after.is_writing() {
-        return Err(lose_the_stream(drive));
-    }
     let Ok(start) = u32::try_from(lba) else {
         let expected = after.open_track().and_then(|track| track.next).unwrap_or(0);
         return Err(Refusal::NotNextWritable { asked: lba.cast_unsigned(), expected });
@@ -56,7 +54,7 @@ fn write(
 }
 
 /// The buffer ran empty without protection: the track ends there.
-fn lose_the_stream(drive: &mut Drive) -> Refusal {
+pub fn lose_the_stream(drive: &mut Drive) -> Refusal {
     drive.buffer.clear();
     if let Some(pretended) = &mut drive.pretended {
         pretended.damage();
@@ -73,9 +71,26 @@ fn lose_the_stream(drive: &mut Drive) -> Refusal {
 /// SYNCHRONIZE CACHE: what is in the buffer goes onto the disc; a track written at once ends.
 pub fn synchronize_cache(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: SynchronizeCache = call.read()?;
-    let takes = drive.options.pace.duration(drive.buffer.flush());
-    let effect = flushed(drive)?;
+    let flush = drive.options.pace.duration(drive.buffer.flush());
+    let ends = drive.visible_layout()?.at_once.is_some();
+    let effect = if ends { session_flushed(drive)? } else { flushed(drive)? };
+    // A session at once ends with its lead-out.
+    let blocks = if matches!(effect, Effect::Layout { changed: true, .. }) && ends { LEAD_OUT } else { 0 };
+    let takes =
+        if blocks > 0 { flush + drive.options.pace.recording(blocks, drive.write_speed) } else { flush };
     Ok(drive.run(OperationKind::Flush, takes, effect, cdb.flags & SynchronizeCache::IMMED != 0, call.now))
+}
+
+/// What a flush makes of a session that is written at once.
+fn session_flushed(drive: &mut Drive) -> Result<Effect, Refusal> {
+    let mut after = drive.visible_layout()?.clone();
+    if !cd::finish(drive, &mut after)? {
+        return Ok(Effect::None);
+    }
+    if drive.pretended.take().is_some() {
+        return Ok(Effect::None);
+    }
+    Ok(Effect::Layout { after: Box::new(after), changed: true })
 }
 
 /// What a flush makes of the layout.

@@ -1,3 +1,4 @@
+mod cds;
 mod discs;
 
 use proptest::prelude::*;
@@ -282,10 +283,14 @@ fn write_parameters_are_taken_only_as_far_as_the_drive_goes() {
     let mut bench = Bench::with("cd-r");
     let good = WriteParameters::cd_track_at_once(MultiSession::More, true);
     for (parameters, byte) in [
-        (WriteParameters { write_type: page::WriteType::SessionAtOnce, ..good }, 10),
         (WriteParameters { write_type: page::WriteType::Packet, ..good }, 10),
-        (WriteParameters { track_mode: 0, ..good }, 11),
-        (WriteParameters { data_block: page::DataBlock::RAW, ..good }, 12),
+        (WriteParameters { write_type: page::WriteType::Other(9), ..good }, 10),
+        (WriteParameters { fixed_packets: true, ..good }, 11),
+        (WriteParameters { data_block: page::DataBlock::RAW, ..good }, 11),
+        (WriteParameters { track_mode: 0, ..good }, 12),
+        (WriteParameters { data_block: page::DataBlock(7), ..good }, 12),
+        (WriteParameters { mcn: Some(*b"401234512345X"), ..good }, 25),
+        (WriteParameters { isrc: Some(*b"DEABC07123-5"), ..good }, 41),
     ] {
         let Ending::Check(sense) = bench.parameters(&parameters) else { panic!("{parameters:?}") };
         assert!(sense.is(5, 0x26, 0));
@@ -392,7 +397,10 @@ fn features_follow_the_disc() {
     assert!(all.features.windows(2).all(|pair| pair[0].code < pair[1].code));
     assert_eq!(all.serial().as_deref(), Some("VD000001"));
     let one = cd.ask(&cdb::GetConfiguration::new(2, 0x2d, 8192));
-    assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2d, 9, 4, 0x46, 0, 1, 0]);
+    assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2d, 9, 4, 0x46, 0, 0x3f, 1]);
+    // Session at once; a cue sheet of 16 KiB at most.
+    let one = cd.ask(&cdb::GetConfiguration::new(2, 0x2e, 8192));
+    assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2e, 1, 4, 0x67, 0, 0x40, 0]);
     let mut empty = Bench::empty(DriveOptions::default());
     let none = Configuration::parse(&empty.ask(&cdb::GetConfiguration::new(0, 0, 8192))).unwrap();
     assert_eq!(none.current, Profile::NONE);

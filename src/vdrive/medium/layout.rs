@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::at_once::AtOnce;
 use super::rules::Rules;
 use super::special::Special;
+use super::track::{CdSession, CdTrack, Track, TrackState, TrackView};
 use crate::mmc::Profile;
 use crate::vdrive::refusal::Refusal;
 
@@ -21,6 +23,9 @@ pub struct Layout {
     /// What only some kinds of disc have.
     #[serde(default)]
     pub special: Special,
+    /// CD: a session that is written at once and not yet complete. A disc that loses its drive loses it.
+    #[serde(skip)]
+    pub at_once: Option<Box<AtOnce>>,
 }
 
 /// One session.
@@ -32,32 +37,16 @@ pub struct Session {
     pub lead_out: Option<u32>,
     /// Its tracks in order.
     pub tracks: Vec<Track>,
+    /// What it is on a CD.
+    #[serde(default)]
+    pub cd: CdSession,
 }
 
-/// One track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Track {
-    /// First block.
-    pub start: u32,
-    /// Blocks of data in it.
-    pub written: u32,
-    /// Blocks that it takes: reserved, or written with run-out.
-    pub size: u32,
-    /// How it stands.
-    pub state: TrackState,
-}
-
-/// How a track stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TrackState {
-    /// Being written.
-    Open,
-    /// Reserved with a size, perhaps partly written.
-    Reserved,
-    /// Complete.
-    Closed,
-    /// Ended by a failure.
-    Damaged,
+impl Session {
+    /// An empty session.
+    pub fn at(start: u32) -> Self {
+        Self { start, lead_out: None, tracks: Vec::new(), cd: CdSession::default() }
+    }
 }
 
 /// What a block is when it is read.
@@ -65,6 +54,8 @@ pub enum TrackState {
 pub enum Content {
     /// So many blocks of data from here on.
     Data(u32),
+    /// A sector without a block of data: sound.
+    Sound,
     /// Run-out behind a track.
     RunOut,
     /// Lead-out, lead-in or gap between tracks.
@@ -73,33 +64,12 @@ pub enum Content {
     Beyond,
 }
 
-/// A track as a host is told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TrackView {
-    /// Its number, from 1.
-    pub number: u16,
-    /// Its session, from 1.
-    pub session: u16,
-    /// First block.
-    pub start: u32,
-    /// Blocks that it takes or could take.
-    pub size: u32,
-    /// Next writable block.
-    pub next: Option<u32>,
-    /// Blocks that still fit.
-    pub free: u32,
-    /// Last block of data.
-    pub last: Option<u32>,
-    /// How it stands; none for the track that does not exist until it is written to.
-    pub state: Option<TrackState>,
-}
-
 impl Layout {
     /// A blank disc.
     pub fn blank(profile: Profile, capacity: u32) -> Self {
-        let session = Session { start: 0, lead_out: None, tracks: Vec::new() };
         let special = Special::default();
-        Self { profile, capacity, finalized: false, sessions: vec![session], special }.sold()
+        let sessions = vec![Session::at(0)];
+        Self { profile, capacity, finalized: false, sessions, special, at_once: None }.sold()
     }
 
     /// Takes `blocks` at `lba` into the layout, if that is where the next write has to be.
@@ -131,7 +101,7 @@ impl Layout {
         }
         let number = view.number;
         if view.state.is_none() {
-            let track = Track { start: lba, written: 0, size: 0, state: TrackState::Open };
+            let track = Track::at(lba, TrackState::Open);
             self.last_session_mut().tracks.push(track);
         }
         if let Some(track) = self.track_mut(number) {
@@ -225,7 +195,7 @@ impl Layout {
             && start.saturating_add(rules.min_track) <= self.limit()
             && self.tracks().count() < rules.max_tracks.into()
         {
-            self.sessions.push(Session { start, lead_out: None, tracks: Vec::new() });
+            self.sessions.push(Session::at(start));
         } else {
             self.finalized = true;
         }
@@ -243,7 +213,7 @@ impl Layout {
         if size > view.free {
             return Err(Refusal::OutOfRange { lba: view.start.saturating_add(view.free) });
         }
-        let track = Track { start: view.start, written: 0, size, state: TrackState::Reserved };
+        let track = Track { size, ..Track::at(view.start, TrackState::Reserved) };
         self.last_session_mut().tracks.push(track);
         Ok(())
     }
@@ -267,10 +237,12 @@ impl Layout {
     /// What a failure of the laser does to the track that is being written.
     pub fn damage(&mut self) {
         let run_out = self.rules().run_out;
+        let capacity = self.capacity;
+        self.at_once = None;
         for track in self.last_session_mut().tracks.iter_mut().filter(|track| track.state == TrackState::Open)
         {
             track.state = TrackState::Damaged;
-            track.size = track.written.saturating_add(run_out);
+            track.size = track.written.saturating_add(run_out).min(capacity.saturating_sub(track.start));
         }
     }
 
@@ -279,6 +251,7 @@ impl Layout {
         if self.recover_format(recorded) {
             return;
         }
+        self.at_once = None;
         self.recover_reserved(recorded);
         let rules = self.rules();
         let limit = self.limit();
@@ -306,7 +279,9 @@ impl Layout {
             return if self.tracks().next().is_some() { Content::Gap } else { Content::Beyond };
         };
         let data = track.start + track.written;
-        if lba < data {
+        if lba < data && !track.cd.has_blocks() {
+            Content::Sound
+        } else if lba < data {
             Content::Data(data - lba)
         } else if lba < track.end() {
             Content::RunOut
@@ -406,7 +381,7 @@ impl Layout {
     }
 
     /// Behind the last block that data may take.
-    fn limit(&self) -> u32 {
+    pub(super) fn limit(&self) -> u32 {
         self.capacity.saturating_sub(self.rules().run_out)
     }
 
@@ -434,6 +409,10 @@ impl Layout {
             return None;
         }
         let session = self.sessions.last()?;
+        // What comes at once is known, and its tracks are there as soon as they begin.
+        if self.at_once.is_some() && !session.tracks.is_empty() {
+            return None;
+        }
         let start =
             session.tracks.last().map_or(session.start, |last| last.end().saturating_add(rules.track_gap));
         let free = self.limit().saturating_sub(start);
@@ -446,54 +425,21 @@ impl Layout {
             free,
             last: None,
             state: None,
+            cd: CdTrack::default(),
         })
     }
 
-    fn last_session_mut(&mut self) -> &mut Session {
+    pub(super) fn last_session_mut(&mut self) -> &mut Session {
         if self.sessions.is_empty() {
-            self.sessions.push(Session { start: 0, lead_out: None, tracks: Vec::new() });
+            self.sessions.push(Session::at(0));
         }
         let last = self.sessions.len() - 1;
         &mut self.sessions[last]
     }
 
-    fn track_mut(&mut self, number: u16) -> Option<&mut Track> {
+    pub(super) fn track_mut(&mut self, number: u16) -> Option<&mut Track> {
         let index = usize::from(number.checked_sub(1)?);
         self.sessions.iter_mut().flat_map(|session| session.tracks.iter_mut()).nth(index)
-    }
-}
-
-impl Track {
-    /// The first block behind it.
-    pub fn end(&self) -> u32 {
-        self.start.saturating_add(self.size)
-    }
-
-    fn close(&mut self, rules: &Rules, room: u32) {
-        let padded = rules.padded(self.written.max(rules.min_track));
-        self.written = padded.min(room.max(self.written));
-        self.size = self.written.saturating_add(rules.run_out);
-        self.state = TrackState::Closed;
-    }
-
-    fn view(&self, number: u16, session: u16, limit: u32) -> TrackView {
-        let next = self.start + self.written;
-        let free = match self.state {
-            TrackState::Open => limit.saturating_sub(next),
-            TrackState::Reserved => self.size.saturating_sub(self.written),
-            TrackState::Closed | TrackState::Damaged => 0,
-        };
-        let open = matches!(self.state, TrackState::Open | TrackState::Reserved);
-        TrackView {
-            number,
-            session,
-            start: self.start,
-            size: if self.state == TrackState::Open { limit.saturating_sub(self.start) } else { self.size },
-            next: open.then_some(next),
-            free,
-            last: (self.written > 0).then(|| next - 1),
-            state: Some(self.state),
-        }
     }
 }
 

@@ -1,35 +1,48 @@
 //! Discs. A disc is two files that outlive the drive: `NAME.disc`, its layout as JSON, and `NAME.iso`, its data
 //! with block n at byte n × 2048, so that a data disc of one session is a file that can be mounted as it is.
+//! A CD with more on it than that, such as sound, has a third, `NAME.sectors`: whole sectors, block n at byte
+//! (n + 150) × 2352; and where a host sent sub-channels a fourth, `NAME.sub`, with 96 bytes a block.
 
+mod at_once;
+mod cd;
+mod export;
 mod format;
 mod kind;
 mod layout;
 mod overwrite;
+mod recording;
 mod rules;
 mod special;
 mod store;
+mod stores;
+mod track;
 
+pub use cd::{Place, Spot};
+pub use export::ExportError;
 pub use format::Formatted;
 pub use kind::{Kind, NotAKind};
-pub use layout::{Content, Layout, Session, Track, TrackState, TrackView};
+pub use layout::{Content, Layout, Session};
 pub use overwrite::{FormatState, Overwrite};
+pub use recording::{Run, Sent, SentSub};
 pub use rules::Rules;
 pub use special::{BdRFormat, Special};
-pub use store::Store;
+pub use track::{CdSession, CdTrack, Track, TrackState, TrackView};
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::mmc::BLOCK;
+use crate::mmc::sector::Sector;
+use crate::mmc::subchannel::RAW;
+use stores::Stores;
 
 /// A disc: its layout, its data, and where both are kept.
 #[derive(Debug)]
 pub struct Medium {
     layout: Layout,
-    store: Store,
+    stores: Stores,
     /// The `.disc` file. The `.iso` beside it is held locked, so that no two drives have the same disc in.
     home: Option<PathBuf>,
     /// The layout as it would be found after a power cut, before recovery.
@@ -73,12 +86,12 @@ pub enum MediumError {
 impl Medium {
     /// A blank disc in memory.
     pub fn in_memory(kind: Kind) -> Self {
-        Self::homeless(kind, Store::Memory(Vec::new()))
+        Self::homeless(kind, Stores::in_memory())
     }
 
     /// A blank disc that forgets its data.
     pub fn discarding(kind: Kind) -> Self {
-        Self::homeless(kind, Store::Discard { blocks: 0 })
+        Self::homeless(kind, Stores::discarding())
     }
 
     /// Makes a blank disc in the file `disc` (and `.iso` beside it), which must not exist.
@@ -91,8 +104,8 @@ impl Medium {
             return Err(at(io::ErrorKind::AlreadyExists.into()));
         }
         let layout = Layout::blank(kind.profile, kind.capacity);
-        let store = open_data(&image_path(disc), true)?;
-        let mut medium = Self { saved: layout.clone(), layout, store, home: Some(disc.to_owned()) };
+        let stores = Stores::beside(disc, true)?;
+        let mut medium = Self { saved: layout.clone(), layout, stores, home: Some(disc.to_owned()) };
         medium.save().map_err(at)?;
         Ok(medium)
     }
@@ -110,9 +123,9 @@ impl Medium {
         if saved.format != FORMAT || !saved.layout.is_sound() {
             return Err(not_a_disc());
         }
-        let store = open_data(&image_path(disc), false)?;
+        let stores = Stores::beside(disc, false)?;
         let home = Some(disc.to_owned());
-        let mut medium = Self { layout: saved.layout.clone(), saved: saved.layout, store, home };
+        let mut medium = Self { layout: saved.layout.clone(), saved: saved.layout, stores, home };
         medium.recover().map_err(at)?;
         Ok(medium)
     }
@@ -120,6 +133,10 @@ impl Medium {
     /// The layout.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    pub(in crate::vdrive) fn layout_mut(&mut self) -> &mut Layout {
+        &mut self.layout
     }
 
     /// The file with the data, if they are in one.
@@ -138,10 +155,46 @@ impl Medium {
     /// Those of the store.
     pub(in crate::vdrive) fn record(&mut self, lba: u32, data: &[u8], after: Layout) -> io::Result<()> {
         let begins = after.tracks().count() != self.layout.tracks().count();
-        self.store.write(lba, data)?;
+        self.stores.write(lba, data)?;
         self.layout = after;
         // A power cut must find that a track was begun.
         if begins { self.save() } else { Ok(()) }
+    }
+
+    /// Records blocks of a CD as they were sent.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(in crate::vdrive) fn record_runs(
+        &mut self,
+        runs: &[Run],
+        mut data: &[u8],
+        after: Layout,
+    ) -> io::Result<()> {
+        let begins = after.tracks().count() != self.layout.tracks().count();
+        for run in runs {
+            let (sent, rest) = data.split_at(run.bytes().min(data.len()));
+            self.stores.record(run, sent)?;
+            data = rest;
+        }
+        self.layout = after;
+        if begins { self.save() } else { Ok(()) }
+    }
+
+    /// The sector of a CD at `lba`, where that is `place`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(in crate::vdrive) fn sector(&self, lba: i32, place: &Place) -> io::Result<Sector> {
+        self.stores.sector(lba, &place.cd)
+    }
+
+    /// The sub-channels that were recorded at `lba`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(in crate::vdrive) fn sub_channels(&self, lba: i32) -> io::Result<[u8; RAW]> {
+        self.stores.sub_channels(lba)
     }
 
     /// Reads whole blocks.
@@ -149,7 +202,7 @@ impl Medium {
     /// # Errors
     /// Those of the store.
     pub(in crate::vdrive) fn read(&self, lba: u32, data: &mut [u8]) -> io::Result<()> {
-        self.store.read(lba, data)
+        self.stores.read(lba, data)
     }
 
     /// Makes `after` the layout, records the padding that it speaks of, and saves it.
@@ -157,10 +210,9 @@ impl Medium {
     /// # Errors
     /// Those of the store.
     pub(in crate::vdrive) fn settle(&mut self, after: Layout) -> io::Result<()> {
-        let end = after.data_end();
         // Where anything can be overwritten, what was never written is zeros without being stored.
-        if after.overwrite().is_none() && (end == 0 || self.store.blocks()? < end) {
-            self.store.set_blocks(end)?;
+        if after.overwrite().is_none() {
+            self.stores.end_at(&after)?;
         }
         self.layout = after;
         self.save()
@@ -171,7 +223,7 @@ impl Medium {
     /// # Errors
     /// Those of the store.
     pub(in crate::vdrive) fn wipe(&mut self) -> io::Result<()> {
-        self.store.set_blocks(0)
+        self.stores.wipe()
     }
 
     /// Lets a format in the background get as far as `formatted`. What it got to is saved when it ends.
@@ -186,12 +238,11 @@ impl Medium {
     /// # Errors
     /// Those of the store.
     pub(in crate::vdrive) fn power_cut(&mut self, lost: u64) -> io::Result<()> {
-        let lost = u32::try_from(lost / BLOCK as u64).unwrap_or(u32::MAX);
         if self.layout.overwrite().is_none() && self.layout.is_writing() && lost > 0 {
-            let kept = self.store.blocks()?.saturating_sub(lost);
-            self.store.set_blocks(kept.max(self.saved.data_end()))?;
+            self.stores.lose(lost, &self.saved)?;
         }
         self.layout = self.saved.clone();
+        self.layout.at_once = None;
         self.recover()
     }
 
@@ -211,14 +262,14 @@ impl Medium {
         Ok(())
     }
 
-    fn homeless(kind: Kind, store: Store) -> Self {
+    fn homeless(kind: Kind, stores: Stores) -> Self {
         let layout = Layout::blank(kind.profile, kind.capacity);
-        Self { saved: layout.clone(), layout, store, home: None }
+        Self { saved: layout.clone(), layout, stores, home: None }
     }
 
     fn recover(&mut self) -> io::Result<()> {
         if self.layout.is_interrupted() {
-            self.layout.recover(self.store.blocks()?);
+            self.layout.recover(self.stores.recorded()?);
             self.save()?;
         }
         Ok(())
@@ -230,21 +281,10 @@ fn image_path(disc: &Path) -> PathBuf {
     disc.with_extension("iso")
 }
 
-fn open_data(path: &Path, new: bool) -> Result<Store, MediumError> {
-    let at = |source| MediumError::Io { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).create_new(new);
-    let file = options.open(path).map_err(at)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Store::File(file)),
-        Err(fs::TryLockError::WouldBlock) => Err(MediumError::InUse { path: path.to_owned() }),
-        Err(fs::TryLockError::Error(source)) => Err(at(source)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mmc::BLOCK;
 
     fn kind(text: &str) -> Kind {
         text.parse().unwrap()

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Layout, Session, Track, TrackState};
+use super::layout::{Layout, Session};
+use super::track::{Track, TrackState};
 use crate::mmc::Profile;
 use crate::mmc::disc_info::BackgroundFormat;
 use crate::vdrive::refusal::Refusal;
@@ -105,7 +106,7 @@ impl Layout {
     pub fn set_overwrite(&mut self, format: Overwrite) {
         self.special.overwrite = Some(format);
         let growing = format.state == FormatState::Intermediate;
-        let mut session = Session { start: 0, lead_out: None, tracks: Vec::new() };
+        let mut session = Session::at(0);
         self.finalized = format.state != FormatState::None && !growing;
         let size = match format.state {
             FormatState::None => 0,
@@ -115,7 +116,7 @@ impl Layout {
         };
         if format.state != FormatState::None {
             let state = if growing { TrackState::Open } else { TrackState::Closed };
-            session.tracks.push(Track { start: 0, written: size, size, state });
+            session.tracks.push(Track { written: size, size, ..Track::at(0, state) });
             session.lead_out = self.finalized.then_some(size);
         }
         self.sessions = vec![session];

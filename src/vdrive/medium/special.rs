@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Layout, TrackState};
+use super::layout::Layout;
 use super::overwrite::{FormatState, Overwrite};
+use super::track::TrackState;
 use crate::mmc::Profile;
 use crate::mmc::profile::WriteModel;
 use crate::mmc::speed::Family;
@@ -126,6 +127,8 @@ impl Layout {
                 let _ = self.end_format();
             }
             Some(_) => {}
+            // Without its lead-out a session at once is no session.
+            None if self.at_once.is_some() => self.damage(),
             None if self.finish_at_once().is_some() => {}
             None => {
                 self.flush();
