@@ -12,16 +12,18 @@ BUILD_NEEDS := gcc libc6-dev libudev-dev pkg-config
 RUN_NEEDS   := dbus
 DEMO_NEEDS  := genisoimage
 TEST_NEEDS  := systemd xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0
+VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
 BENCH_NEEDS := xorriso genisoimage time
 
 # Each command once more where the first try fails: a package index can be out of reach for a moment.
 FETCH := $(CARGO) fetch --locked || { sleep 5; $(CARGO) fetch --locked; }
 
-.PHONY: help demo build test lint bench install uninstall
+.PHONY: help demo build test test-vm lint bench install uninstall
 
 help:
 	@echo "make demo [FOLDER=…]   burn a folder to a virtual recorder, step by step"
 	@echo "make test              every test"
+	@echo "make test-vm           other people's burners on virtual recorders, in a virtual machine"
 	@echo "make lint              formatting and clippy"
 	@echo "make bench             measure against genisoimage, xorriso and a drive that takes everything"
 	@echo "make install           [DESTDIR=…] [PREFIX=$(PREFIX)]"
@@ -35,13 +37,19 @@ demo:
 test:
 	@tests/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS)
 	@$(FETCH)
-	$(CARGO) test --locked
+	$(CARGO) test --locked --all-features
+
+test-vm:
+	@tests/need $(BUILD_NEEDS) $(VM_NEEDS)
+	@$(FETCH)
+	$(CARGO) build --locked --all-features --bins
+	tests/vm/run $(CASES)
 
 lint:
 	@tests/need $(BUILD_NEEDS)
 	@$(FETCH)
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
 
 bench:
 	@tests/need $(BUILD_NEEDS) $(BENCH_NEEDS)

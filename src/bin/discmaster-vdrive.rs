@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tracing_subscriber::EnvFilter;
 
 use discmaster::mmc::transport::ControlClient;
 use discmaster::mmc::transport::vdrive_protocol::{ControlReply, ControlRequest};
@@ -51,6 +52,11 @@ struct Recorder {
     /// Where to listen: the path of a socket to be made, for this user alone.
     #[arg(long, value_name = "SOCKET", required = true)]
     listen: Option<PathBuf>,
+    /// Where a virtual machine finds it, too: the path of a vhost-user socket to be made, for QEMU's
+    /// vhost-user-scsi-pci.
+    #[cfg(feature = "vhost-user")]
+    #[arg(long, value_name = "SOCKET")]
+    vhost_user: Option<PathBuf>,
     /// The disc that is in: NAME.disc, with its data in NAME.iso beside it.
     #[arg(long, value_name = "FILE")]
     media: Option<PathBuf>,
@@ -138,6 +144,8 @@ enum Action {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("DISCMASTER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     let result = match cli.command {
         Some(Command::Control { socket, action }) => control(&socket, action),
         Some(Command::Export { disc, to }) => export(&disc, &to).map(|()| ExitCode::SUCCESS),
@@ -158,6 +166,8 @@ fn record(args: Recorder) -> anyhow::Result<()> {
     let stop = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")?;
 
     let socket = args.listen.clone().context("--listen SOCKET is needed")?;
+    #[cfg(feature = "vhost-user")]
+    let machines = args.vhost_user.clone();
     let medium = medium(&args)?;
     let mut drive = Drive::new(options(args)?);
     if let Some(medium) = medium {
@@ -165,7 +175,31 @@ fn record(args: Recorder) -> anyhow::Result<()> {
     }
     let server =
         Server::bind(&socket, drive).with_context(|| format!("cannot listen at {}", socket.display()))?;
-    server.run(stop.as_fd()).context("the recorder failed")
+    #[cfg(feature = "vhost-user")]
+    let machines = machines.map(|path| serve_machines(&path, &server)).transpose()?;
+    let result = server.run(stop.as_fd()).context("the recorder failed");
+    #[cfg(feature = "vhost-user")]
+    if let Some(machines) = machines {
+        machines.end(!is_readable(stop.as_fd()));
+    }
+    result
+}
+
+#[cfg(feature = "vhost-user")]
+fn serve_machines(
+    path: &std::path::Path,
+    server: &Server,
+) -> anyhow::Result<discmaster::vdrive::front::Serving> {
+    let machines = discmaster::vdrive::front::VhostUser::bind(path, server);
+    let machines = machines.with_context(|| format!("cannot listen at {}", path.display()))?;
+    Ok(machines.spawn()?)
+}
+
+/// Whether somebody has asked the recorder to end.
+#[cfg(feature = "vhost-user")]
+fn is_readable(fd: std::os::fd::BorrowedFd<'_>) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 fn export(disc: &Path, to: &Path) -> anyhow::Result<()> {

@@ -5,6 +5,8 @@
 
 mod client;
 mod control;
+#[cfg(feature = "vhost-user")]
+mod seat;
 
 use std::fs;
 use std::io;
@@ -27,6 +29,9 @@ use nix::unistd::geteuid;
 
 use crate::mmc::transport::vdrive_protocol::{Event, owned, send_message};
 use crate::vdrive::drive::Drive;
+
+#[cfg(feature = "vhost-user")]
+pub use seat::Seat;
 
 /// Clients at a time at most.
 const CLIENTS: usize = 64;
@@ -127,6 +132,12 @@ impl Server {
         }
         let _ = ticker.join();
         result
+    }
+
+    /// The drive for a host that comes by another way.
+    #[cfg(feature = "vhost-user")]
+    pub(super) fn seat(&self) -> Seat {
+        Seat::new(&self.shared)
     }
 
     /// Runs it in threads of this process.
