@@ -183,7 +183,7 @@ kinds! {
     Busy,
     /// The drive reported an error while writing; the message says what the disc is now.
     WriteFailed,
-    /// The drive reported an error while erasing.
+    /// The drive reported an error while erasing or formatting.
     EraseFailed,
     /// A staged file changed, or vanished, after it was staged.
     FileChanged,

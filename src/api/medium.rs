@@ -111,6 +111,17 @@ pub struct Medium {
     pub manufacturer_id: String,
     /// The speeds that the drive offers for writing this disc, fastest first.
     pub write_speeds: Vec<u32>,
+    /// The formats that the drive offers for this disc, the usual one first; empty for what is not formatted.
+    pub formats: Vec<FormatChoice>,
+}
+
+/// A way to format a disc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatChoice {
+    /// The name that `Format` takes.
+    pub name: String,
+    /// Blocks that the disc has afterwards.
+    pub blocks: u64,
 }
 
 impl Medium {

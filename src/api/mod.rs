@@ -11,7 +11,7 @@ mod recorder;
 
 pub use error::{Detail, Error, ErrorKind, Result};
 pub use job::{Operation, Phase, Progress, Report, VerifyReport};
-pub use medium::{DiscStatus, MediaKind, Medium, TrackSummary};
+pub use medium::{DiscStatus, FormatChoice, MediaKind, Medium, TrackSummary};
 pub use options::{
     AddOptions, AddSummary, Close, Entry, EntryKind, JolietProperties, Multisession, RecordOptions,
     SpecialFiles, Verify,

@@ -100,6 +100,7 @@ pub mod tests {
             total_blocks: 359_849,
             manufacturer_id: String::new(),
             write_speeds: vec![7056, 2822],
+            formats: vec![],
         }
     }
 

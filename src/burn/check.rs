@@ -21,6 +21,26 @@ pub enum Refusal {
         .0.name(), .1, kind::supported()
     )]
     UnknownMedium(MediaKind, u16),
+    /// A medium that is recorded nowhere here, by its name and why.
+    #[error("A {name} is not recorded: {why}. Insert one of: {}.", kind::supported())]
+    Unrecorded {
+        /// The medium.
+        name: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// A disc that takes one session, and was to stay open for another, or holds one.
+    #[error(
+        "The {} in the drive can only be recorded at once, from blank to closed. {}.", .kind.name(),
+        if *.erasable { "Erase it fully, or record it without leaving it appendable" }
+        else { "Record it without leaving it appendable, or insert another disc" }
+    )]
+    OneSession {
+        /// The disc.
+        kind: MediaKind,
+        /// A full erasure makes it take more sessions.
+        erasable: bool,
+    },
     /// A finalised disc.
     #[error("The {} in the drive is closed: nothing can be added to it. {}.", .0.name(), what_instead(*.1))]
     Closed(MediaKind, bool),
@@ -86,12 +106,22 @@ pub enum Refusal {
     /// A disc that cannot be erased.
     #[error("A {} cannot be erased: insert a rewritable disc.", .0.name())]
     NotErasable(MediaKind),
-    /// A rewritable disc for which no way of erasing is known here.
-    #[error("Erasing this disc ({}, profile {:04X}h) is not supported: insert a CD-RW.", .0.name(), .1)]
-    EraseUnknown(MediaKind, u16),
     /// A drive that cannot erase.
     #[error("This drive cannot erase {} discs. Use another drive.", .0.name())]
     DriveCannotErase(MediaKind),
+    /// A disc that is not formatted, or no more.
+    #[error("The {} in the drive is not one that is formatted, or no longer can be.", .0.name())]
+    NotFormattable(MediaKind),
+    /// A format that the drive does not offer.
+    #[error("The drive does not offer “{name}” for the {} in it. It offers: {offered}.", .kind.name())]
+    NoSuchFormat {
+        /// The disc.
+        kind: MediaKind,
+        /// The format that was asked for.
+        name: String,
+        /// Those that there are.
+        offered: String,
+    },
 }
 
 impl Refusal {
@@ -103,13 +133,14 @@ impl Refusal {
             | Self::NotBlank(..)
             | Self::SessionOpen(_)
             | Self::Protected(_) => ErrorKind::CannotWriteToMedia,
-            Self::UnknownMedium(..) | Self::NotErasable(_) | Self::EraseUnknown(..) => {
-                ErrorKind::MediumInvalidType
-            }
+            Self::UnknownMedium(..)
+            | Self::Unrecorded { .. }
+            | Self::NotErasable(_)
+            | Self::NotFormattable(_) => ErrorKind::MediumInvalidType,
             Self::DriveCannotWrite(_) | Self::DriveCannotErase(_) => ErrorKind::DeviceInvalidType,
             Self::NoAddress(_) | Self::OddStart(..) => ErrorKind::DiscInfo,
-            Self::NoTestWrite(_) => ErrorKind::NotSupported,
-            Self::VerifyOfNothing => ErrorKind::InvalidArgs,
+            Self::NoTestWrite(_) | Self::OneSession { .. } => ErrorKind::NotSupported,
+            Self::VerifyOfNothing | Self::NoSuchFormat { .. } => ErrorKind::InvalidArgs,
             Self::Empty => ErrorKind::InvalidImage,
             Self::OtherStart { .. } => ErrorKind::WrongDisc,
             Self::TooLarge { .. } => ErrorKind::DiscFull,
@@ -138,6 +169,8 @@ pub(super) struct Order {
     pub simulate: bool,
     /// What becomes of the disc.
     pub close: Close,
+    /// Every block is going to be read back.
+    pub read_back: bool,
     content: u32,
     blocks: u32,
     alignment: u32,
@@ -145,14 +178,34 @@ pub(super) struct Order {
 }
 
 impl Order {
+    /// Blocks with the padding.
+    pub const fn blocks(&self) -> u32 {
+        self.blocks
+    }
+
     /// The step that writes the content and its padding.
     pub const fn write(&self) -> Act {
+        self.write_so(self.least, false)
+    }
+
+    /// The same on a disc that has to be written to the last block of what was reserved.
+    pub const fn write_whole(&self) -> Act {
+        self.write_so(self.blocks, false)
+    }
+
+    /// The same past the drive's verification.
+    pub const fn write_streaming(&self, streaming: bool) -> Act {
+        self.write_so(self.least, streaming)
+    }
+
+    const fn write_so(&self, least: u32, streaming: bool) -> Act {
         Act::Write {
             from: self.expected.next_writable,
             content: self.content,
             blocks: self.blocks,
             alignment: self.alignment,
-            least: self.least,
+            least,
+            streaming,
         }
     }
 }
@@ -182,6 +235,10 @@ pub(super) fn record(
         return Err(Refusal::OtherStart { planned: content.start, actual: expected.next_writable });
     }
     let alignment = u64::from(recipe.alignment.max(1));
+    if facts.overwrites() && !u64::from(content.start).is_multiple_of(alignment) {
+        let actual = content.start.next_multiple_of(recipe.alignment.max(1));
+        return Err(Refusal::OtherStart { planned: content.start, actual });
+    }
     let padded = content.blocks.max(u64::from(recipe.least)).checked_next_multiple_of(alignment);
     let available = expected.free_blocks;
     let too_large = Refusal::TooLarge { kind, needed: padded.unwrap_or(u64::MAX), available };
@@ -193,6 +250,7 @@ pub(super) fn record(
                 expected,
                 simulate: wishes.simulate,
                 close: wishes.close,
+                read_back: wishes.verify == Verify::Full,
                 content: blocks,
                 blocks: padded,
                 alignment: recipe.alignment,
@@ -207,24 +265,22 @@ pub(super) fn record(
 pub(super) fn erase(facts: &Facts) -> Result<(), Refusal> {
     let kind = facts.kind();
     match kind {
-        MediaKind::CdRw if !facts.can_blank => Err(Refusal::DriveCannotErase(kind)),
-        MediaKind::CdRw if facts.protected => Err(Refusal::Protected(kind)),
-        MediaKind::CdRw => Ok(()),
-        MediaKind::DvdRam
-        | MediaKind::DvdMinusRwRestrictedOverwrite
-        | MediaKind::DvdMinusRwSequential
-        | MediaKind::DvdPlusRw
-        | MediaKind::BdRe => Err(Refusal::EraseUnknown(kind, facts.profile)),
-        MediaKind::Other(profile) => Err(Refusal::EraseUnknown(kind, profile)),
-        MediaKind::CdRom
-        | MediaKind::CdR
-        | MediaKind::DvdRom
-        | MediaKind::DvdMinusR
-        | MediaKind::DvdMinusRDualLayer
-        | MediaKind::DvdPlusR
-        | MediaKind::DvdPlusRDualLayer
-        | MediaKind::BdRom
-        | MediaKind::BdR => Err(Refusal::NotErasable(kind)),
+        MediaKind::CdRw | MediaKind::DvdMinusRwSequential if !facts.can_blank => {
+            Err(Refusal::DriveCannotErase(kind))
+        }
+        _ if facts.protected => Err(Refusal::Protected(kind)),
+        _ if facts.overwrites() && !facts.can_write => Err(Refusal::DriveCannotErase(kind)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks whether the disc can be formatted, by this drive.
+pub(super) fn format(facts: &Facts) -> Result<(), Refusal> {
+    let kind = facts.kind();
+    match () {
+        () if facts.protected => Err(Refusal::Protected(kind)),
+        () if !facts.can_write => Err(Refusal::DriveCannotWrite(kind)),
+        () => Ok(()),
     }
 }
 
@@ -243,11 +299,15 @@ fn disc(facts: &Facts, kind: MediaKind, start: u32) -> Result<Expected, Refusal>
             SessionState::Empty | SessionState::Complete => {}
             SessionState::Incomplete | SessionState::Damaged => return Err(Refusal::SessionOpen(kind)),
         },
+        // What is on it may be overwritten behind its end alone.
+        DiscStatus::Other if facts.overwrites() && start > 0 => {}
         DiscStatus::Other => return Err(Refusal::NotBlank(kind, facts.rewritable)),
     }
-    match facts.expected().ok_or(Refusal::NoAddress(kind))? {
+    match facts.expected_at(start).ok_or(Refusal::NoAddress(kind))? {
         // A blank disc takes its first block at 0; whoever laid out an image for another address was misled, too.
-        expected if facts.status == DiscStatus::Blank && expected.next_writable != 0 => {
+        expected
+            if facts.status == DiscStatus::Blank && !facts.overwrites() && expected.next_writable != 0 =>
+        {
             Err(Refusal::OddStart(kind, expected.next_writable))
         }
         expected => Ok(expected),

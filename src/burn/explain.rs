@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::api::MediaKind;
 
-use super::plan::{Act, CloseFunction, Plan, Step, WriteMode, WriteParameters};
+use super::plan::{Act, CloseFunction, Formatting, Plan, Step, WriteMode, WriteParameters};
 
 /// The plan, a line a step.
 impl fmt::Display for Plan {
@@ -32,8 +32,19 @@ impl fmt::Display for Act {
             Self::SetSpeed(None) => f.write_str("speed   fastest"),
             Self::SetSpeed(Some(speed)) => write!(f, "speed   {speed} kB/s"),
             Self::WriteParameters(parameters) => write!(f, "mode    {parameters}"),
-            Self::Write { from, content, blocks, alignment, .. } => {
-                write!(f, "write   {from} + {blocks} by {alignment}")?;
+            Self::Calibrate => f.write_str("opc"),
+            Self::Format(formatting) => write!(f, "format  {formatting}"),
+            Self::AwaitFormat => f.write_str("await   background format"),
+            Self::LayerBreak(blocks) => write!(f, "break   layer 0 of {blocks}"),
+            Self::Reserve(blocks) => write!(f, "reserve {blocks}"),
+            Self::Fill { from, blocks, alignment, streaming } => {
+                write!(f, "zero    {from} + {blocks} by {alignment}{}", streamed(*streaming))
+            }
+            Self::Write { from, content, blocks, alignment, streaming, least } => {
+                write!(f, "write   {from} + {blocks} by {alignment}{}", streamed(*streaming))?;
+                if least == blocks && least > alignment {
+                    f.write_str(", all of them")?;
+                }
                 match blocks.saturating_sub(*content) {
                     0 => Ok(()),
                     padding => write!(f, ", {padding} of them padding"),
@@ -45,6 +56,7 @@ impl fmt::Display for Act {
             Self::CloseSession { function, otherwise: Some(other) } => {
                 write!(f, "close   {function}, else {other}")
             }
+            Self::StopFormat => f.write_str("stop    background format (f0)"),
             Self::Blank { full: true } => f.write_str("blank   full"),
             Self::Blank { full: false } => f.write_str("blank   minimal"),
         }
@@ -55,10 +67,31 @@ impl fmt::Display for WriteParameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mode {
             WriteMode::TrackAtOnce => f.write_str("track at once")?,
+            WriteMode::Incremental => f.write_str("incremental")?,
+            WriteMode::DiscAtOnce => f.write_str("disc at once")?,
         }
         f.write_str(if self.appendable { ", multi 11b" } else { ", multi 00b" })?;
         f.write_str(if self.underrun_free { ", bufe" } else { "" })?;
         f.write_str(if self.test { ", test" } else { "" })
+    }
+}
+
+const fn streamed(streaming: bool) -> &'static str {
+    if streaming { ", streaming" } else { "" }
+}
+
+impl fmt::Display for Formatting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02X}h", self.kind)?;
+        if self.subtype > 0 {
+            write!(f, ".{}", self.subtype)?;
+        }
+        match self.blocks {
+            u32::MAX => f.write_str(", all blocks")?,
+            blocks => write!(f, ", {blocks} blocks")?,
+        }
+        write!(f, ", {:06X}h", self.parameter)?;
+        f.write_str(if self.forgets_defects { ", forgetting defects" } else { "" })
     }
 }
 

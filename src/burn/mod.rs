@@ -11,9 +11,10 @@ mod kind;
 mod plan;
 
 pub use check::Refusal;
-pub use facts::{Facts, SessionState};
+pub use facts::{Facts, Format, FormatState, SessionState};
 pub use plan::{
-    Act, CloseFunction, Content, Harm, Plan, Step, WriteMode, WriteParameters, plan_erase, plan_record,
+    Act, CloseFunction, Content, Formatting, Harm, Plan, Step, WriteMode, WriteParameters, formats,
+    plan_erase, plan_format, plan_record,
 };
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::RecordOptions;
+use crate::api::{FormatChoice, RecordOptions};
 use crate::wire::broker_worker::Expected;
 
 use super::check::{self, Refusal};
@@ -38,6 +38,16 @@ pub enum Act {
     SetSpeed(Option<u32>),
     /// Set mode page 05h (MMC-6 7.5).
     WriteParameters(WriteParameters),
+    /// Have the drive calibrate its laser (SEND OPC INFORMATION). Only a calibration that failed is fatal.
+    Calibrate,
+    /// Format the disc, and wait until it can be written.
+    Format(Formatting),
+    /// Wait until the format that a DVD+RW goes on with in the background has reached its end.
+    AwaitFormat,
+    /// Choose where layer 0 ends, in blocks of its data area (SEND DISC STRUCTURE 20h).
+    LayerBreak(u32),
+    /// Reserve a track of so many blocks (RESERVE TRACK). Every one of them has to be written then.
+    Reserve(u32),
     /// Write blocks in sequence.
     Write {
         /// The first block's address.
@@ -50,6 +60,19 @@ pub enum Act {
         alignment: u32,
         /// The shortest track that the medium takes, should writing end early.
         least: u32,
+        /// The drive is to keep the pace, and not to verify what it writes (WRITE (12) with Streaming).
+        streaming: bool,
+    },
+    /// Write zeroes in sequence.
+    Fill {
+        /// The first block's address.
+        from: u32,
+        /// Blocks.
+        blocks: u32,
+        /// Every write is a multiple of this; so is `blocks`.
+        alignment: u32,
+        /// As for `Write`.
+        streaming: bool,
     },
     /// Have the drive empty its buffer onto the disc.
     Flush,
@@ -62,11 +85,28 @@ pub enum Act {
         /// By this one when the drive does not know the first.
         otherwise: Option<CloseFunction>,
     },
+    /// Stop the format that goes on in the background (CLOSE TRACK/SESSION function 0).
+    StopFormat,
     /// Erase the disc: every block, or what makes it blank again.
     Blank {
         /// Every block.
         full: bool,
     },
+}
+
+/// How a disc is formatted: the parameters of FORMAT UNIT, their Immed left to whoever sends them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Formatting {
+    /// The format type.
+    pub kind: u8,
+    /// Its subtype.
+    pub subtype: u8,
+    /// Blocks.
+    pub blocks: u32,
+    /// Three bytes that depend on the type.
+    pub parameter: u32,
+    /// Nothing is tried, and the drive forgets the defects that it knew (CmpList with DCRT): DVD-RAM, quickly.
+    pub forgets_defects: bool,
 }
 
 /// The fields of mode page 05h that recording data needs (MMC-6 7.5.4).
@@ -82,11 +122,15 @@ pub struct WriteParameters {
     pub appendable: bool,
 }
 
-/// Write types of mode page 05h.
+/// Ways of writing that page 05h tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteMode {
-    /// Track at once, mode 1 data: write type 1, track mode 4, data block type 8.
+    /// CD, track at once, mode 1 data: write type 1, track mode 4, data block type 8.
     TrackAtOnce,
+    /// DVD-R, DVD-RW, incremental: write type 0, track mode 5, data block type 8, packets and links of 16 blocks.
+    Incremental,
+    /// DVD-R, DVD-RW, disc at once: write type 2, track mode 5, data block type 8.
+    DiscAtOnce,
 }
 
 /// Functions of CLOSE TRACK/SESSION that end a session (MMC-6 6.3.2.3).
@@ -130,24 +174,47 @@ pub fn plan_record(facts: &Facts, content: Content, wishes: &RecordOptions) -> R
     let order = check::record(facts, recipe, content, wishes)?;
     let speed =
         Step::new(Act::SetSpeed(wishes.speed.map(|wish| facts.speed_for(wish))), QUICK, Harm::DiscUntouched);
-    let steps = std::iter::once(speed).chain((recipe.record)(facts, &order)).collect();
+    let steps = std::iter::once(speed).chain((recipe.record)(facts, &order)?).collect();
     Ok(Plan { version: VERSION, expected: order.expected, steps })
 }
 
-/// The steps that erase the disc that `facts` describe.
+/// The steps that erase the disc that `facts` describe: the whole of it, or what makes it count as blank.
 ///
 /// # Errors
 /// A [`Refusal`] when the disc cannot be erased, or not by this drive.
 pub fn plan_erase(facts: &Facts, full: bool) -> Result<Plan, Refusal> {
-    check::erase(facts)?;
-    let limit = if full { BLANK_FULL } else { LONG };
-    let expected = Expected {
+    let steps = kind::recipe(facts)?.erase(facts, full)?;
+    Ok(Plan { version: VERSION, expected: found(facts), steps })
+}
+
+/// The steps that format the disc that `facts` describe: as `choice` names it, or as the drive offers first; `full`
+/// where every block is to be written or tried.
+///
+/// # Errors
+/// A [`Refusal`] when the disc is not one that is formatted, or not so.
+pub fn plan_format(facts: &Facts, choice: Option<&str>, full: bool) -> Result<Plan, Refusal> {
+    let steps = kind::recipe(facts)?.format(facts, choice, full)?;
+    Ok(Plan { version: VERSION, expected: found(facts), steps })
+}
+
+/// The formats that the drive offers for its disc, by the names that [`plan_format`] takes; the usual one first.
+pub fn formats(facts: &Facts) -> Vec<FormatChoice> {
+    kind::recipe(facts).map_or_else(|_| Vec::new(), |recipe| recipe.formats(facts))
+}
+
+fn found(facts: &Facts) -> Expected {
+    Expected {
         profile: facts.profile,
         next_writable: facts.start().unwrap_or_default(),
         free_blocks: facts.usable_blocks(),
-    };
-    let steps = vec![Step::new(Act::Blank { full }, limit, Harm::DiscUnfinished)];
-    Ok(Plan { version: VERSION, expected, steps })
+    }
+}
+
+impl Act {
+    /// The act changes the disc.
+    pub const fn changes_disc(&self) -> bool {
+        !matches!(self, Self::SetSpeed(_) | Self::WriteParameters(_))
+    }
 }
 
 impl Step {
@@ -178,13 +245,18 @@ impl CloseFunction {
     }
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Commands that set something.
 pub(super) const QUICK: Duration = Duration::from_secs(30);
 /// One WRITE: drives calibrate at the first, and write their buffer out before they answer.
 pub(super) const WRITE: Duration = Duration::from_secs(200);
-/// Flushing, closing, blanking minimally.
+/// Calibrating, and choosing where a layer ends, for which some drives calibrate.
+pub(super) const CALIBRATE: Duration = Duration::from_secs(180);
+/// Flushing, closing, blanking minimally, formatting quickly.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
-/// Blanking every block of a CD-RW at single speed takes eighty minutes.
-const BLANK_FULL: Duration = Duration::from_secs(18_000);
+/// Every block: of a CD-RW at single speed it takes eighty minutes, of a BD-RE of three layers with certification most
+/// of a day.
+pub(super) const EVERY_BLOCK: Duration = Duration::from_secs(18_000);
+/// The same on discs of many gigabytes.
+pub(super) const EVERY_BLOCK_OF_BD: Duration = Duration::from_secs(86_400);

@@ -259,6 +259,13 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
+    /// Shows how far a format in the background is.
+    pub(super) fn show_background(&mut self) -> Result<(), Trouble> {
+        let fraction = self.request_sense(During::Format)?;
+        self.update(|progress| progress.fraction = fraction.or(progress.fraction));
+        Ok(())
+    }
+
     /// Asks how far it is. Whatever else the drive says is gone once it is told: while something is brought onto the
     /// disc it counts as if a command had been answered so.
     fn request_sense(&mut self, during: During) -> Result<Option<f64>, Trouble> {
@@ -324,7 +331,7 @@ impl Pace {
     /// A WRITE that was put off: the drive's buffer is draining meanwhile.
     pub const WRITE: Self = Self::of(2, 2, 25);
     /// Whether a long operation has ended: short ones end within the first polls.
-    const POLL: Self = Self::of(10, 10, 500);
+    pub const POLL: Self = Self::of(10, 10, 500);
 
     const fn of(first: u64, grows: u64, most: u64) -> Self {
         Self {

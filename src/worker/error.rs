@@ -96,8 +96,10 @@ pub enum Doing {
     Closing,
     /// Reading back.
     Verifying,
-    /// Blanking.
+    /// Blanking, or writing zeroes.
     Erasing,
+    /// Formatting.
+    Formatting,
     /// Moving the tray.
     Tray,
 }
@@ -160,11 +162,13 @@ impl<'a> Scene<'a> {
             (
                 _,
                 Some(Verdict::UnsuitableMedium | Verdict::WriteProtected),
-                Doing::Preparing | Doing::Erasing,
+                Doing::Preparing | Doing::Erasing | Doing::Formatting,
             ) => ErrorKind::CannotWriteToMedia,
             (_, _, Doing::Preparing) => ErrorKind::InitializeWrite,
-            (_, Some(Verdict::Unsupported), Doing::Erasing | Doing::Tray) => ErrorKind::DeviceInvalidType,
-            (_, _, Doing::Erasing) => ErrorKind::EraseFailed,
+            (_, Some(Verdict::Unsupported), Doing::Erasing | Doing::Formatting | Doing::Tray) => {
+                ErrorKind::DeviceInvalidType
+            }
+            (_, _, Doing::Erasing | Doing::Formatting) => ErrorKind::EraseFailed,
             (Trouble::Link { source: TransportError::LinkLost { .. }, .. }, ..) => {
                 ErrorKind::DeviceNotPresent
             }
@@ -187,6 +191,7 @@ impl<'a> Scene<'a> {
             Doing::Closing => format!("The {disc} could not be closed."),
             Doing::Verifying => format!("The {disc} could not be read back{block}."),
             Doing::Erasing => format!("Erasing the {disc} failed."),
+            Doing::Formatting => format!("Formatting the {disc} failed."),
             Doing::Tray => "The tray could not be moved.".to_owned(),
         }
     }
@@ -201,7 +206,7 @@ impl<'a> Scene<'a> {
             (_, Doing::Verifying) => {
                 "The disc is recorded and closed, but part of it is not as it should be."
             }
-            (Harm::DiscUnfinished, Doing::Erasing) => "Its content is gone or unusable.",
+            (Harm::DiscUnfinished, Doing::Erasing | Doing::Formatting) => "Its content is gone or unusable.",
             (Harm::DiscUnfinished, _) => "The disc is unfinished: part of the data is missing.",
             (Harm::WrittenNotClosed, _) => "All data are written and usually readable.",
         }
@@ -214,6 +219,7 @@ impl<'a> Scene<'a> {
                 "Try to read it before you record it again; do not record onto it."
             }
             (_, _, Doing::Erasing) if self.rewritable => "Try again, or erase the whole of it.",
+            (_, _, Doing::Formatting) => "Try again, or format it in full.",
             (_, Harm::DiscUnfinished, _) if self.rewritable => {
                 "Erase it, and record it again at a lower speed."
             }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::api::{self, DiscStatus, Identity, Inspection, MediaKind, Medium, TrackSummary, Tray};
-use crate::burn::{Facts, SessionState};
-use crate::mmc::capacity::{BufferCapacity, CapacityKind, FormatCapacities};
+use crate::burn::{self, Facts, Format, SessionState};
+use crate::mmc::capacity::BufferCapacity;
 use crate::mmc::cdb::{
     GetConfiguration, GetEventStatus, GetPerformance, Inquiry, ModeSense10, ReadBufferCapacity,
-    ReadDiscInformation, ReadDiscStructure, ReadFormatCapacities, ReadToc, ReadTrackInformation,
+    ReadDiscInformation, ReadDiscStructure, ReadToc, ReadTrackInformation,
 };
 use crate::mmc::disc_info::{self, DiscInformation};
-use crate::mmc::disc_structure::MediaId;
+use crate::mmc::disc_structure::{LayerBoundary, MediaId, PreRecorded, code as structure};
 use crate::mmc::event::{self, MediaEvent};
 use crate::mmc::feature::{Configuration, code};
 use crate::mmc::inquiry::InquiryData;
@@ -24,6 +24,7 @@ use crate::mmc::track_info::TrackInformation;
 
 use super::drive::Drive;
 use super::error::{Doing, Scene, Trouble};
+use super::formats;
 
 /// All that a look brings: what crosses the bus, and what a plan needs.
 #[derive(Clone, Debug)]
@@ -56,8 +57,8 @@ pub(super) fn facts(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
     Ok(Some(gather(drive, &configuration, &capabilities, disc, &[])?))
 }
 
-/// The facts that erasing needs; `None` when there is no disc. A CD-RW that cannot be read, because its table of
-/// contents was never written or is spoilt, is known by its profile alone.
+/// The facts that erasing needs; `None` when there is no disc. A CD-RW or DVD-RW that cannot be read, because its table
+/// of contents was never written or is spoilt, is known by its profile alone.
 pub(super) fn facts_for_erasing(drive: &mut Drive<'_>) -> Result<Option<Facts>, Trouble> {
     drive.get_to_know()?;
     let trouble = match facts(drive) {
@@ -67,7 +68,7 @@ pub(super) fn facts_for_erasing(drive: &mut Drive<'_>) -> Result<Option<Facts>, 
         known => return known,
     };
     let configuration = configuration(drive)?;
-    if configuration.current != Profile::CD_RW {
+    if ![Profile::CD_RW, Profile::DVD_RW, Profile::DVD_RW_OVERWRITE].contains(&configuration.current) {
         return Err(trouble);
     }
     tracing::warn!(%trouble, "the disc tells nothing of itself");
@@ -86,6 +87,12 @@ pub(super) fn facts_for_erasing(drive: &mut Drive<'_>) -> Result<Option<Facts>, 
         test_write: configuration.can_test_write(),
         underrun_free: underrun_free(&configuration),
         can_blank: can_blank(&configuration, &capabilities),
+        incremental: configuration.is_current(code::INCREMENTAL),
+        calibrated: true,
+        defect_management: false,
+        streams: false,
+        format: Format::default(),
+        boundary: None,
         write_speeds: Vec::new(),
     }))
 }
@@ -209,9 +216,10 @@ fn medium(
         tracks,
         next_writable: facts.start(),
         free_blocks,
-        total_blocks: recorded_end.unwrap_or(0).saturating_add(free_blocks).max(formatted(drive, &facts)?),
+        total_blocks: recorded_end.unwrap_or(0).saturating_add(free_blocks).max(facts.room().into()),
         manufacturer_id: manufacturer(drive, &facts)?,
         write_speeds: facts.write_speeds.clone(),
+        formats: burn::formats(&facts),
     };
     Ok((medium, facts))
 }
@@ -240,33 +248,69 @@ fn gather(
     let last_track = disc.last_track_in_last_session;
     let takes_data = profile.is_recordable() && status != DiscStatus::Closed;
     let track = if takes_data { open_track(drive, last_track)? } else { None };
-    Ok(Facts {
+    let next_writable = track.and_then(|track| track.next_writable);
+    let last_session = match disc.last_session {
+        disc_info::SessionState::Empty => SessionState::Empty,
+        disc_info::SessionState::Incomplete => SessionState::Incomplete,
+        disc_info::SessionState::Damaged => SessionState::Damaged,
+        disc_info::SessionState::Complete => SessionState::Complete,
+    };
+    let format = formats::format(drive, profile, &disc)?;
+    let mut facts = Facts {
         profile: profile.0,
         status,
-        last_session: match disc.last_session {
-            disc_info::SessionState::Empty => SessionState::Empty,
-            disc_info::SessionState::Incomplete => SessionState::Incomplete,
-            disc_info::SessionState::Damaged => SessionState::Damaged,
-            disc_info::SessionState::Complete => SessionState::Complete,
-        },
+        last_session,
         rewritable: disc.erasable || profile.is_rewritable(),
         protected: false,
         last_track,
-        next_writable: track.and_then(|track| track.next_writable),
+        next_writable,
         free_blocks: track.map_or(0, |track| u64::from(track.free)),
         last_lead_out: disc.capacity(profile).filter(|_| profile.is_cd()),
         can_write: can_write(configuration),
         test_write: configuration.can_test_write(),
         underrun_free: underrun_free(configuration),
         can_blank: can_blank(configuration, capabilities),
+        incremental: configuration.is_current(code::INCREMENTAL),
+        calibrated: disc.opc_tables > 0,
+        defect_management: configuration.is_current(code::DEFECT_MANAGEMENT),
+        streams: configuration.is_current(code::REAL_TIME_STREAMING),
+        format,
+        boundary: boundary(drive, profile)?,
         write_speeds: kilobytes(speeds),
-    })
+    };
+    if facts.overwrites() {
+        facts.status = formats::status(drive, &facts.format)?;
+    } else if profile == Profile::BD_R
+        && (status, last_session, next_writable) == (DiscStatus::Appendable, SessionState::Empty, Some(0))
+    {
+        // Formatted, and nothing recorded since.
+        facts.status = DiscStatus::Blank;
+    }
+    Ok(facts)
 }
 
-/// The drive writes CD-RW, so that it can blank them.
+/// Where layer 0 of a recordable DVD ends, if it has two.
+fn boundary(drive: &mut Drive<'_>, profile: Profile) -> Result<Option<LayerBoundary>, Trouble> {
+    if ![Profile::DVD_R_DL, Profile::DVD_PLUS_R_DL].contains(&profile) {
+        return Ok(None);
+    }
+    let cdb = ReadDiscStructure::new(ReadDiscStructure::DVD, structure::LAYER_BOUNDARY, LayerBoundary::LEN);
+    let answer = drive.query(&cdb)?.unwrap_or_default();
+    Ok(LayerBoundary::parse(&answer).ok())
+}
+
+/// The drive writes CD-RW or DVD-RW, whichever is in it, so that it can blank them.
 fn can_blank(configuration: &Configuration, capabilities: &Capabilities) -> bool {
-    let data = configuration.feature(code::CD_TAO).and_then(|feature| feature.data.first());
-    data.is_some_and(|flags| flags & CD_RW != 0) || capabilities.writes_cd_rw
+    let flagged = |feature, flag: u8| {
+        let data = configuration.feature(feature).and_then(|feature| feature.data.first());
+        data.is_some_and(|flags| flags & flag != 0)
+    };
+    match configuration.current {
+        Profile::DVD_RW | Profile::DVD_RW_OVERWRITE => {
+            flagged(code::DVD_R_WRITE, DVD_RW) || configuration.feature(code::RIGID_OVERWRITE).is_some()
+        }
+        _ => flagged(code::CD_TAO, CD_RW) || capabilities.writes_cd_rw,
+    }
 }
 
 /// The drive's feature for writing this disc is there, and current.
@@ -281,7 +325,13 @@ fn can_write(configuration: &Configuration) -> bool {
     match configuration.current {
         Profile::CD_R => current(code::CD_TAO, 0),
         Profile::CD_RW => current(code::CD_TAO, CD_RW),
+        Profile::DVD_R | Profile::DVD_R_DL => current(code::DVD_R_WRITE, 0),
+        Profile::DVD_RW => current(code::DVD_R_WRITE, DVD_RW),
         Profile::DVD_PLUS_R => current(code::DVD_PLUS_R, PLUS_WRITE),
+        Profile::DVD_PLUS_R_DL => current(code::DVD_PLUS_R_DL, PLUS_WRITE),
+        Profile::DVD_PLUS_RW => current(code::DVD_PLUS_RW, PLUS_WRITE),
+        Profile::BD_R | Profile::BD_RE => configuration.is_current(code::BD_WRITE),
+        // Which feature is current there depends on the format, and drives differ.
         profile => profile.is_recordable(),
     }
 }
@@ -364,16 +414,29 @@ fn kilobytes(speeds: &[WriteSpeed]) -> Vec<u32> {
     speeds
 }
 
-/// Who made the disc, as far as the disc tells: ATIP of a CD-R or CD-RW, ADIP or lead-in of a DVD+R.
+/// Who made the disc, as far as the disc tells: ATIP of a CD-R or CD-RW, the groove of a DVD, disc information of a BD.
 fn manufacturer(drive: &mut Drive<'_>, facts: &Facts) -> Result<String, Trouble> {
     let code = match facts.kind() {
         MediaKind::CdR | MediaKind::CdRw => {
             let answer = drive.query(&ReadToc::new(ATIP, 0, 28))?;
             answer.and_then(|answer| Atip::parse(&answer).ok()).map(|atip| atip.manufacturer())
         }
-        MediaKind::DvdPlusR | MediaKind::DvdPlusRDualLayer => {
+        MediaKind::DvdMinusR
+        | MediaKind::DvdMinusRDualLayer
+        | MediaKind::DvdMinusRwSequential
+        | MediaKind::DvdMinusRwRestrictedOverwrite => {
+            let cdb = ReadDiscStructure::new(ReadDiscStructure::DVD, structure::PRE_RECORDED, 260);
+            let answer = drive.query(&cdb)?.unwrap_or_default();
+            PreRecorded::parse(&answer).ok().map(|groove| groove.maker)
+        }
+        MediaKind::BdR | MediaKind::BdRe => {
+            let cdb = ReadDiscStructure::new(ReadDiscStructure::BD, structure::PHYSICAL, 260);
+            let answer = drive.query(&cdb)?.unwrap_or_default();
+            MediaId::parse_bd(&answer).ok().flatten().map(|id| id.code())
+        }
+        MediaKind::DvdPlusR | MediaKind::DvdPlusRDualLayer | MediaKind::DvdPlusRw => {
             let mut found = None;
-            for format in [ADIP, PHYSICAL] {
+            for format in [structure::ADIP, structure::PHYSICAL] {
                 let cdb = ReadDiscStructure::new(ReadDiscStructure::DVD, format, 260);
                 let answer = drive.query(&cdb)?.unwrap_or_default();
                 found = found.or_else(|| MediaId::parse_dvd(&answer).ok().flatten());
@@ -386,16 +449,6 @@ fn manufacturer(drive: &mut Drive<'_>, facts: &Facts) -> Result<String, Trouble>
         _ => None,
     };
     Ok(code.map(printable).unwrap_or_default())
-}
-
-/// What READ FORMAT CAPACITIES says of randomly writable media, whose tracks tell nothing.
-fn formatted(drive: &mut Drive<'_>, facts: &Facts) -> Result<u64, Trouble> {
-    if facts.status != DiscStatus::Other {
-        return Ok(0);
-    }
-    let answer = drive.query(&ReadFormatCapacities::new(252))?.unwrap_or_default();
-    let capacities = FormatCapacities::parse(&answer).ok();
-    Ok(capacities.filter(|c| c.kind == CapacityKind::Formatted).map_or(0, |c| u64::from(c.blocks)))
 }
 
 /// Texts of a drive end up in logs and on terminals.
@@ -414,10 +467,10 @@ const MAX_TRACKS: u16 = 200;
 const MAX_SPEEDS: u16 = 32;
 const CONTROL_DATA: u8 = 0x04;
 const ATIP: u8 = 4;
-const ADIP: u8 = 0x11;
-const PHYSICAL: u8 = 0x00;
 /// Feature 002Dh: bit 6 BUF, bit 1 CD-RW (MMC-6 5.3.22).
 const BUF: u8 = 0x40;
 const CD_RW: u8 = 0x02;
-/// Feature 002Bh: bit 0 Write (MMC-6 5.3.20).
+/// Feature 002Fh: bit 1 DVD-RW (MMC-6 5.3.24).
+const DVD_RW: u8 = 0x02;
+/// Features 002Ah, 002Bh and 003Bh: bit 0 Write (MMC-6 5.3.19, 5.3.20, 5.3.33).
 const PLUS_WRITE: u8 = 0x01;

@@ -14,15 +14,18 @@ pub mod error;
 pub mod host;
 
 mod alone;
+mod acts;
 mod broker;
 mod chunk;
 mod drive;
 mod erase;
+mod formats;
 mod gauge;
 mod inspect;
 mod mounts;
 mod record;
 mod refresh;
+mod resume;
 mod serve;
 mod shield;
 mod speed;
@@ -32,7 +35,7 @@ mod verify;
 mod write;
 
 pub use drive::Drive;
-pub use erase::erase;
+pub use erase::{erase, format};
 pub use error::Trouble;
 pub use host::Host;
 pub use inspect::{Look, inspect};

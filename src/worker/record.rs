@@ -5,11 +5,12 @@ use crate::burn::{self, Content, Harm, Plan};
 use crate::wire::broker_worker::{Expected, RecordOrder};
 use crate::wire::ring::Consumer;
 
+use super::acts::leave_test_write;
 use super::drive::Drive;
 use super::erase::no_disc;
 use super::error::{Doing, Scene};
 use super::inspect::{self, Look};
-use super::steps::{Burn, leave_test_write};
+use super::steps::Burn;
 use super::tray::{self, Locked};
 use super::{speed, verify};
 
@@ -63,7 +64,7 @@ fn prepare(drive: &mut Drive<'_>, order: &RecordOrder) -> api::Result<(Look, Pla
     let facts = look.facts.as_ref().ok_or_else(no_disc)?;
     let content = Content { blocks: order.blocks, start: order.start };
     // A disc that takes nothing is refused by the plan, in better words than a comparison has.
-    if let Some(expected) = facts.expected()
+    if let Some(expected) = facts.expected_at(order.start)
         && !same_disc(expected, order)
     {
         tracing::info!(?expected, ordered = ?order.expected, "the disc is another one");

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use crate::api::{self, ErrorKind, MediaKind, Phase, Report};
-use crate::burn::{Act, CloseFunction, Harm, Plan, Step, WriteMode, WriteParameters};
-use crate::mmc::cdb::{Cdb, CloseTrackSession, ModeSelect10, ModeSense10, SynchronizeCache};
-use crate::mmc::disc_info;
-use crate::mmc::page::{self, DataBlock, MultiSession, WriteType};
-use crate::mmc::policy::{During, Verdict};
-use crate::mmc::sense::Sense;
+use crate::burn::{Act, CloseFunction, Facts, Harm, Plan, Step};
+use crate::mmc::cdb::CloseTrackSession;
 use crate::wire::broker_worker::RecordOrder;
 use crate::wire::ring::Consumer;
 
+use super::acts;
 use super::drive::Drive;
 use super::error::{Doing, Scene, Trouble};
 use super::inspect::{self, Look};
@@ -28,8 +25,21 @@ pub(super) struct Burn<'b, 'a> {
     report: Report,
     sums: Option<Vec<u32>>,
     first_write: Option<Duration>,
+    /// The ring is full, the disc is the one that was planned for, and the drive is set.
+    ready: bool,
+    /// What was done to the disc before the first write.
+    done_before: Option<Before>,
     /// Writing ended early: what is closed now is not all of the content.
     early: bool,
+}
+
+/// What a disc that nothing was written to yet is no longer.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    /// It was formatted.
+    Formatted,
+    /// It has a track that waits to be written.
+    Reserved,
 }
 
 impl<'b, 'a> Burn<'b, 'a> {
@@ -47,7 +57,19 @@ impl<'b, 'a> Burn<'b, 'a> {
             simulated: order.options.simulate,
             ..Report::default()
         };
-        Self { drive, ring, look, plan, order, report, sums: None, first_write: None, early: false }
+        Self {
+            drive,
+            ring,
+            look,
+            plan,
+            order,
+            report,
+            sums: None,
+            first_write: None,
+            ready: false,
+            done_before: None,
+            early: false,
+        }
     }
 
     /// Runs every step. `sums` has room for a checksum of each block, when they are wanted.
@@ -61,9 +83,13 @@ impl<'b, 'a> Burn<'b, 'a> {
     }
 
     fn step(&mut self, at: usize, step: &Step) -> api::Result<()> {
+        if step.act.changes_disc() && !self.ready {
+            self.get_ready()?;
+        }
         let scene = |doing| self.scene(doing, step.if_it_fails);
         let (preparing, flushing, closing) =
             (scene(Doing::Preparing), scene(Doing::Flushing), scene(Doing::Closing));
+        let limit = step.timeout;
         match &step.act {
             Act::SetSpeed(wish) => {
                 let set = speed::choose(self.drive, self.kind(), &self.look.speeds, *wish);
@@ -72,23 +98,33 @@ impl<'b, 'a> Burn<'b, 'a> {
                 Ok(())
             }
             Act::WriteParameters(parameters) => {
-                write_parameters(self.drive, parameters).map_err(|trouble| preparing.error(&trouble))
+                acts::write_parameters(self.drive, parameters).map_err(|trouble| preparing.error(&trouble))
             }
-            Act::Write { from, content, blocks, alignment, least } => {
+            Act::Calibrate | Act::LayerBreak(_) | Act::Reserve(_) | Act::Format(_) => {
+                let doing =
+                    if matches!(step.act, Act::Format(_)) { Doing::Formatting } else { Doing::Preparing };
+                let scene = scene(doing);
+                self.make_ready(&step.act, limit).map_err(|trouble| scene.error(&trouble))
+            }
+            Act::Write { from, content, blocks, alignment, least, streaming } => {
+                let kind = self.kind();
                 let job = Job {
                     from: *from,
                     content: *content,
                     blocks: *blocks,
                     alignment: *alignment,
                     least: *least,
-                    timeout: step.timeout,
+                    timeout: limit,
                     last_track: self.look.facts.as_ref().map_or(1, |facts| facts.last_track),
-                    cd: matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw),
+                    cd: matches!(kind, MediaKind::CdR | MediaKind::CdRw),
+                    overwrites: self.look.facts.as_ref().is_some_and(Facts::overwrites),
+                    streaming: *streaming,
+                    reserved: matches!(self.done_before, Some(Before::Reserved)),
                 };
                 self.write(at, job)
             }
             Act::Flush => {
-                flush(self.drive, step.timeout).map_err(|trouble| flushing.error(&trouble))?;
+                acts::flush(self.drive, limit).map_err(|trouble| flushing.error(&trouble))?;
                 let began = self.first_write.unwrap_or_default();
                 let took = self.drive.host.now().saturating_sub(began).as_micros();
                 self.report.write_time = u64::try_from(took).unwrap_or(u64::MAX);
@@ -96,7 +132,7 @@ impl<'b, 'a> Burn<'b, 'a> {
             }
             Act::CloseTrack(track) => {
                 self.begin_closing();
-                match close(self.drive, CloseTrackSession::TRACK, *track, step.timeout) {
+                match acts::close(self.drive, CloseTrackSession::TRACK, *track, limit) {
                     // Closing the session closes its track, too; if it does not, that will be refused.
                     Err(Trouble::Refused { sense, why, .. }) if sense.key == 5 && !sense.deferred => {
                         tracing::warn!(%sense, why, "the track could not be closed by itself");
@@ -107,20 +143,47 @@ impl<'b, 'a> Burn<'b, 'a> {
             }
             Act::CloseSession { function, otherwise } => {
                 self.begin_closing();
-                self.close_session(*function, *otherwise, step.timeout)
-                    .map_err(|trouble| closing.error(&trouble))
+                self.close_session(*function, *otherwise, limit).map_err(|trouble| closing.error(&trouble))
             }
-            // No recipe for a burn has this step.
-            Act::Blank { .. } => Ok(()),
+            Act::StopFormat => {
+                self.begin_closing();
+                acts::stop_format(self.drive, limit).map_err(|trouble| closing.error(&trouble))
+            }
+            // No recipe for a burn has these steps.
+            Act::Fill { .. } | Act::AwaitFormat | Act::Blank { .. } => Ok(()),
         }
     }
 
-    fn write(&mut self, at: usize, job: Job) -> api::Result<()> {
+    /// What is done to the disc before the first write.
+    fn make_ready(&mut self, act: &Act, limit: Duration) -> Result<(), Trouble> {
+        match act {
+            Act::Calibrate => acts::calibrate(self.drive, limit),
+            Act::LayerBreak(blocks) => acts::layer_break(self.drive, *blocks, limit),
+            Act::Reserve(blocks) => {
+                self.done_before = Some(Before::Reserved);
+                acts::reserve(self.drive, *blocks, limit)
+            }
+            Act::Format(how) => {
+                self.done_before = Some(Before::Formatted);
+                self.drive.begin(Phase::Erasing, 0, false);
+                acts::format(self.drive, how, limit)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All that comes before the first change of the disc: the ring fills, and the disc is looked at a last time.
+    fn get_ready(&mut self) -> api::Result<()> {
         if let Err(stop) = write::prefill(self.drive, self.ring) {
             return Err(self.stopped(stop, false));
         }
-        self.recheck(job)?;
+        self.recheck()?;
         self.set_again()?;
+        self.ready = true;
+        Ok(())
+    }
+
+    fn write(&mut self, at: usize, job: Job) -> api::Result<()> {
         self.first_write = Some(self.drive.host.now());
         let (buffer, sums) = (self.look.inspection.buffer_bytes, self.sums.take());
         let mut writer = Writer::new(self.drive, self.ring, job, buffer, sums);
@@ -153,16 +216,24 @@ impl<'b, 'a> Burn<'b, 'a> {
         }
     }
 
-    /// The last look before the first write: the disc is still there, and as it was.
-    fn recheck(&mut self, job: Job) -> api::Result<()> {
+    /// The last look before anything is changed: the disc is still there, and as it was.
+    fn recheck(&mut self) -> api::Result<()> {
         let scene = self.scene(Doing::Preparing, Harm::DiscUntouched);
         let facts = inspect::facts(self.drive).map_err(|trouble| scene.error(&trouble))?;
+        let blocks = self.plan.steps.iter().filter_map(|step| match &step.act {
+            Act::Write { blocks, .. } => Some(u64::from(*blocks)),
+            _ => None,
+        });
+        let blocks = blocks.sum::<u64>();
         let same = facts.is_some_and(|facts| {
-            facts.profile == self.plan.expected.profile
+            let expected = self.plan.expected;
+            facts.profile == expected.profile
                 && self.look.facts.as_ref().is_some_and(|before| before.status == facts.status)
-                && facts.start() == Some(self.plan.expected.next_writable)
-                // The write mode has been set meanwhile, and may have cost some blocks.
-                && facts.free_blocks >= u64::from(job.blocks)
+                && facts.expected_at(expected.next_writable).is_some_and(|now| {
+                    // The write mode has been set meanwhile, and may have cost some blocks.
+                    let free = if facts.overwrites() { now.free_blocks } else { facts.free_blocks };
+                    now.next_writable == expected.next_writable && free >= blocks
+                })
         });
         if same {
             return Ok(());
@@ -183,9 +254,9 @@ impl<'b, 'a> Burn<'b, 'a> {
             _ => None,
         });
         let Some(wanted) = set else { return Ok(()) };
-        write_parameters(self.drive, wanted).map_err(|trouble| scene.error(&trouble))?;
-        match read_back(self.drive).map_err(|trouble| scene.error(&trouble))? {
-            Some(page) if holds(&page, wanted) => Ok(()),
+        acts::write_parameters(self.drive, wanted).map_err(|trouble| scene.error(&trouble))?;
+        match acts::read_back(self.drive).map_err(|trouble| scene.error(&trouble))? {
+            Some(page) if acts::holds(&page, wanted) => Ok(()),
             None if !wanted.test => {
                 tracing::debug!("the drive does not tell how it is set");
                 Ok(())
@@ -216,20 +287,29 @@ impl<'b, 'a> Burn<'b, 'a> {
     /// The error of a burn that has to be left as it is; `begun` when something is, or may be, on the disc.
     fn stopped(&self, stop: Stop, begun: bool) -> api::Error {
         let harm = match &stop {
-            Stop::Drive(..) if !begun => Harm::DiscUntouched,
+            Stop::Drive(..) if !begun && self.done_before.is_none() => Harm::DiscUntouched,
             Stop::Cancelled | Stop::Source(_) => Harm::DiscUntouched,
             Stop::Drive(..) if self.order.options.simulate => Harm::DiscUntouched,
             Stop::Drive(..) => Harm::DiscUnfinished,
         };
+        let now = match (self.done_before, self.order.options.simulate) {
+            (None, _) => "Nothing was written: the disc is as it was.",
+            (Some(Before::Formatted), _) => "The disc was formatted, and nothing was written to it.",
+            (Some(Before::Reserved), true) => "It was a simulation: the disc is as it was.",
+            (Some(Before::Reserved), false) => {
+                "The disc was made ready for being written at once, and nothing was written: it may be of no more use."
+            }
+        };
         match stop {
             Stop::Drive(trouble, block) => self.scene(Doing::Writing, harm).at(block).error(&trouble),
-            Stop::Cancelled => api::Error::new(
+            Stop::Cancelled if self.done_before.is_none() => api::Error::new(
                 ErrorKind::UserAbort,
                 "The burn was cancelled before anything was written: the disc is as it was.",
             ),
-            Stop::Source(why) => source_failed(format!(
-                "The image could not be had: {why}. Nothing was written: the disc is as it was."
-            )),
+            Stop::Cancelled => {
+                api::Error::new(ErrorKind::UserAbort, format!("The burn was cancelled. {now}"))
+            }
+            Stop::Source(why) => source_failed(format!("The image could not be had: {why}. {now}")),
         }
     }
 
@@ -276,7 +356,7 @@ impl<'b, 'a> Burn<'b, 'a> {
         otherwise: Option<CloseFunction>,
         limit: Duration,
     ) -> Result<(), Trouble> {
-        let closed = close_session(self.drive, function, otherwise, limit);
+        let closed = acts::close_session(self.drive, function, otherwise, limit);
         let cd = matches!(self.kind(), MediaKind::CdR | MediaKind::CdRw);
         match closed {
             Err(Trouble::Refused { sense, .. })
@@ -287,14 +367,14 @@ impl<'b, 'a> Burn<'b, 'a> {
             {
                 let track = self.look.facts.as_ref().map_or(1, |facts| facts.last_track.max(1));
                 tracing::warn!(track, "the drive calls the track incomplete: closing it by name");
-                match close(self.drive, CloseTrackSession::TRACK, track, limit) {
+                match acts::close(self.drive, CloseTrackSession::TRACK, track, limit) {
                     Ok(()) => {}
                     Err(Trouble::Refused { sense, why, .. }) if sense.key == 5 => {
                         tracing::warn!(%sense, why, "the track could not be closed");
                     }
                     Err(trouble) => return Err(trouble),
                 }
-                close_session(self.drive, function, otherwise, limit)
+                acts::close_session(self.drive, function, otherwise, limit)
             }
             closed => closed,
         }
@@ -351,133 +431,6 @@ fn source_failed(message: String) -> api::Error {
     api::Error::new(ErrorKind::HelperFailed, message).with("source", "ring")
 }
 
-/// Ends what a simulation pretended: drives show its track, and its next writable address, until test writing is off.
-pub(super) fn leave_test_write(drive: &mut Drive<'_>, plan: &Plan) {
-    for step in &plan.steps {
-        if let Act::WriteParameters(parameters) = &step.act
-            && parameters.test
-            && let Err(trouble) = write_parameters(drive, &WriteParameters { test: false, ..*parameters })
-        {
-            tracing::warn!(%trouble, "the drive could not be taken out of test writing");
-        }
-    }
-}
-
-/// Page 05h as the drive has it; `None` when it does not tell.
-fn read_back(drive: &mut Drive<'_>) -> Result<Option<page::WriteParameters>, Trouble> {
-    let code = page::WriteParameters::CODE;
-    let answer = drive.query(&ModeSense10::new(code, 256))?.unwrap_or_default();
-    Ok(page::find(&answer, code).and_then(|page| page::WriteParameters::parse(page).ok()))
-}
-
-/// The page says what was wanted, as far as a wrong value would spoil the disc.
-fn holds(page: &page::WriteParameters, wanted: &WriteParameters) -> bool {
-    let (write_type, track_mode, data_block) = match wanted.mode {
-        WriteMode::TrackAtOnce => (WriteType::TrackAtOnce, 4, DataBlock::MODE_1),
-    };
-    page.write_type == write_type
-        && page.track_mode == track_mode
-        && page.data_block == data_block
-        && page.test_write == wanted.test
-        && page.multi_session == multi_session(wanted)
-}
-
-const fn multi_session(wanted: &WriteParameters) -> MultiSession {
-    if wanted.appendable { MultiSession::More } else { MultiSession::Last }
-}
-
-/// Sets page 05h: composed anew, or when the drive does not like that, its own page with our fields.
-fn write_parameters(drive: &mut Drive<'_>, wanted: &WriteParameters) -> Result<(), Trouble> {
-    let multi = multi_session(wanted);
-    let page = match wanted.mode {
-        WriteMode::TrackAtOnce => page::WriteParameters {
-            underrun_protection: wanted.underrun_free,
-            ..page::WriteParameters::cd_track_at_once(multi, wanted.test)
-        },
-    };
-    let page = page.emit();
-    let select = |drive: &mut Drive<'_>, page: &[u8]| {
-        let list = page::select(page);
-        // A page of 255 bytes is the longest there is.
-        let length = u16::try_from(list.len()).unwrap_or(u16::MAX);
-        drive.give(&ModeSelect10::new(length), &list, During::SetSpeed)
-    };
-    match select(drive, &page) {
-        Err(refused) if refused.verdict() == Some(Verdict::Unsupported) => {
-            let code = page::WriteParameters::CODE;
-            let answer = drive.query(&ModeSense10::new(code, 256))?.unwrap_or_default();
-            let Some(own) = page::find(&answer, code).filter(|own| own.len() > FIELDS) else {
-                return Err(refused);
-            };
-            let mut own = own.to_vec();
-            own[0] &= 0x3f;
-            own[2..5].copy_from_slice(&page[2..5]);
-            own[FIELDS] = page[FIELDS];
-            select(drive, &own)
-        }
-        other => other,
-    }
-}
-
-fn flush(drive: &mut Drive<'_>, limit: Duration) -> Result<(), Trouble> {
-    drive.begin(Phase::Flushing, 0, false);
-    match drive.tell(&SynchronizeCache::new(true), During::Flush, limit) {
-        Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
-            drive.tell(&SynchronizeCache::new(false), During::Flush, limit)
-        }
-        other => {
-            other.and_then(|()| drive.settle(During::Flush, limit))?;
-            if drive.quirks.flushes_twice {
-                drive.tell(&SynchronizeCache::new(false), During::Flush, limit)?;
-            }
-            Ok(())
-        }
-    }
-}
-
-fn close_session(
-    drive: &mut Drive<'_>,
-    function: CloseFunction,
-    otherwise: Option<CloseFunction>,
-    limit: Duration,
-) -> Result<(), Trouble> {
-    match (close(drive, function.number(), 0, limit), otherwise) {
-        (Err(trouble), Some(other)) if trouble.verdict() == Some(Verdict::Unsupported) => {
-            close(drive, other.number(), 0, limit)
-        }
-        (closed, _) => closed,
-    }
-}
-
-fn close(drive: &mut Drive<'_>, function: u8, track: u16, limit: Duration) -> Result<(), Trouble> {
-    match drive.tell(&CloseTrackSession::new(function, track, true), During::Close, limit) {
-        Err(trouble) if trouble.verdict() == Some(Verdict::Unsupported) => {
-            drive.tell(&CloseTrackSession::new(function, track, false), During::Close, limit)?;
-        }
-        other => other?,
-    }
-    match drive.settle(During::Close, limit) {
-        // Drives announce the disc anew once it is closed. If it still is recorded, it is ours.
-        Err(Trouble::Refused { sense, .. }) if (sense.key, sense.asc) == (6, 0x28) => {
-            still_there(drive, limit, sense)
-        }
-        other => other,
-    }?;
-    drive.barrier(limit)
-}
-
-fn still_there(drive: &mut Drive<'_>, limit: Duration, sense: Sense) -> Result<(), Trouble> {
-    drive.settle(During::Close, limit)?;
-    let disc = inspect::disc_information(drive)?;
-    if disc.status == disc_info::DiscStatus::Blank {
-        let why = "another disc is in the drive";
-        return Err(Trouble::refused(CloseTrackSession::OPCODE, sense, Verdict::Interrupted, why));
-    }
-    Ok(())
-}
-
-/// The byte of page 05h behind which nothing of ours stands: the session format.
-const FIELDS: usize = 8;
 /// Blocks of a CD's first lead-out, and of the lead-in that the session gets (MMC-6 4.2.3.5).
 const LEAD_OUT: u64 = 6750;
 const LEAD_IN: u64 = 4500;

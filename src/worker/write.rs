@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use crate::api::{BLOCK, Phase};
-use crate::mmc::cdb::{Cdb, StartStopUnit, SynchronizeCache, Write10};
+use crate::mmc::cdb::{Write10, Write12};
 use crate::mmc::opcode::Opcode;
-use crate::mmc::policy::{During, Verdict, judge};
+use crate::mmc::policy::Verdict;
 use crate::mmc::sense::Sense;
 use crate::mmc::transport::Data;
 use crate::wire::ring::{CHUNK, Consumer, RingError, Take};
 
 use super::chunk::{Buffer, CHUNK_BLOCKS, Taken, Try, took_nothing};
-use super::drive::{Drive, Pace, Patience, QUICK};
+use super::drive::{Drive, Pace, Patience};
 use super::error::Trouble;
 use super::gauge::Gauge;
 use super::inspect;
@@ -35,6 +35,12 @@ pub(super) struct Job {
     pub last_track: u16,
     /// A CD, where a flush ends the track.
     pub cd: bool,
+    /// The disc is written anywhere: a write that may have arrived is simply repeated.
+    pub overwrites: bool,
+    /// Past the drive's verification.
+    pub streaming: bool,
+    /// Every block is reserved: once begun, it has to be written to its end.
+    pub reserved: bool,
 }
 
 /// Why writing stopped before its end.
@@ -60,20 +66,21 @@ impl Stop {
 
 /// Writes a track.
 pub(super) struct Writer<'w, 'a> {
-    drive: &'w mut Drive<'a>,
-    ring: &'w mut Consumer,
-    job: Job,
-    buffer: Buffer,
-    gauge: Gauge,
+    pub(super) drive: &'w mut Drive<'a>,
+    /// Where the content comes from; zeroes come from nowhere.
+    pub(super) ring: Option<&'w mut Consumer>,
+    pub(super) job: Job,
+    pub(super) buffer: Buffer,
+    pub(super) gauge: Gauge,
     /// Checksums of the content's blocks, with room for all of them.
-    sums: Option<Vec<u32>>,
+    pub(super) sums: Option<Vec<u32>>,
     /// Blocks of content that the drive has taken.
-    content: u32,
+    pub(super) content: u32,
     /// Blocks that the drive has taken, padding included.
-    written: u32,
+    pub(super) written: u32,
     /// After the last WRITE only the drive knows what it took of it.
-    unsure: bool,
-    stats: Stats,
+    pub(super) unsure: bool,
+    pub(super) stats: Stats,
 }
 
 /// Waits until the ring is full, or holds all there is.
@@ -124,27 +131,43 @@ impl<'w, 'a> Writer<'w, 'a> {
         buffer_bytes: u64,
         sums: Option<Vec<u32>>,
     ) -> Self {
+        Self { ring: Some(ring), sums, ..Self::zeroes(drive, job, buffer_bytes) }
+    }
+
+    /// A writer of zeroes alone.
+    pub fn zeroes(drive: &'w mut Drive<'a>, job: Job, buffer_bytes: u64) -> Self {
         let gauge = Gauge::new(buffer_bytes, drive.quirks.never_ask_buffer);
-        let stats = Stats::default();
         Self {
             drive,
-            ring,
+            ring: None,
             job,
             buffer: Buffer::new(),
             gauge,
-            sums,
+            sums: None,
             content: 0,
             written: 0,
             unsure: false,
-            stats,
+            stats: Stats::default(),
         }
+    }
+
+    /// Writes zeroes, in a phase of its own that can be cancelled between two writes.
+    pub fn fill(&mut self) -> Result<(), Stop> {
+        self.drive.begin(Phase::Erasing, u64::from(self.job.blocks), true);
+        while self.written < self.job.blocks {
+            self.check_cancel()?;
+            self.pad_to((self.written + CHUNK_BLOCKS).min(self.job.blocks))?;
+        }
+        Ok(())
     }
 
     /// Writes everything.
     pub fn run(&mut self) -> Result<(), Stop> {
         self.drive.begin(Phase::Writing, u64::from(self.job.content), true);
         while self.content < self.job.content {
-            self.check_cancel()?;
+            if !self.job.reserved || self.written > 0 {
+                self.check_cancel()?;
+            }
             let blocks = self.take()?;
             self.sum(blocks);
             let padded = self.padded(blocks);
@@ -192,7 +215,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn take(&mut self) -> Result<u32, Stop> {
         let (mut waited, since) = (false, self.drive.host.now());
         loop {
-            let bytes = match self.ring.take(self.buffer.all()) {
+            let bytes = match self.take_from_ring()? {
                 Ok(Take::Bytes(bytes)) => bytes,
                 Ok(Take::Empty) => {
                     // Counted once a wait, and not before the first write: filling up is no shortage.
@@ -225,11 +248,10 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn expect_end(&mut self) -> Result<(), Stop> {
         let end = self.drive.host.now().saturating_add(LAST_WORD);
         loop {
-            match self.ring.take(self.buffer.all()) {
+            match self.take_from_ring()? {
                 Ok(Take::End) => return Ok(()),
                 Ok(Take::Empty) if self.drive.host.now() < end => {
-                    let woken = self.ring.wait(self.drive.host.wake(), Some(RING_WAIT));
-                    woken.map_err(|error| Stop::Source(error.to_string()))?;
+                    self.sleep_for_ring()?;
                     if self.drive.host.wake().is_some() {
                         // Empties the descriptor; there is nothing left to cancel.
                         self.drive.host.cancelled();
@@ -270,14 +292,26 @@ impl<'w, 'a> Writer<'w, 'a> {
         format!("it ended before the announced {} blocks were complete", self.job.content)
     }
 
-    fn wait_for_ring(&mut self) -> Result<(), Stop> {
-        let woken = self.ring.wait(self.drive.host.wake(), Some(RING_WAIT));
-        woken.map_err(|error| Stop::Source(error.to_string()))?;
-        self.show()?;
-        self.check_cancel()
+    fn take_from_ring(&mut self) -> Result<Result<Take, RingError>, Stop> {
+        match &mut self.ring {
+            Some(ring) => Ok(ring.take(self.buffer.all())),
+            None => Err(Stop::Source("there is no source".to_owned())),
+        }
     }
 
-    fn check_cancel(&mut self) -> Result<(), Stop> {
+    fn sleep_for_ring(&mut self) -> Result<(), Stop> {
+        let Some(ring) = &mut self.ring else { return Ok(()) };
+        let woken = ring.wait(self.drive.host.wake(), Some(RING_WAIT));
+        woken.map(drop).map_err(|error| Stop::Source(error.to_string()))
+    }
+
+    fn wait_for_ring(&mut self) -> Result<(), Stop> {
+        self.sleep_for_ring()?;
+        self.show()?;
+        if self.job.reserved && self.written == 0 { Ok(()) } else { self.check_cancel() }
+    }
+
+    pub(super) fn check_cancel(&mut self) -> Result<(), Stop> {
         self.drive.check_cancel().map_err(|_| Stop::Cancelled)
     }
 
@@ -342,7 +376,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                 self.unsure = true;
                 let sense = Sense::new(4, 0x08, 0x00);
                 let why = "the write was cut short on its way";
-                let trouble = Trouble::refused(Opcode::WRITE_10, sense, Verdict::AskNextAddress, why);
+                let trouble = Trouble::refused(self.command(), sense, Verdict::AskNextAddress, why);
                 return self.resume(at, try_, Stop::Drive(trouble, lba));
             }
             Taken::Refused(sense) => sense,
@@ -351,17 +385,26 @@ impl<'w, 'a> Writer<'w, 'a> {
         self.refused(at, sense, try_)
     }
 
+    /// The command that writes.
+    pub(super) const fn command(&self) -> Opcode {
+        if self.job.streaming { Opcode::WRITE_12 } else { Opcode::WRITE_10 }
+    }
+
     /// One WRITE of what is left of a chunk.
     fn write(&mut self, at: u32, try_: &Try) -> Result<Taken, Stop> {
         let (lba, blocks) = (at + try_.done, try_.blocks - try_.done);
-        // Addresses below 2^31 and chunks of 32 blocks: the plan and the buffer see to that.
-        let cdb = Write10::new(lba.cast_signed(), blocks as u16);
         let data = &self.buffer.all()[try_.done as usize * BLOCK..try_.blocks as usize * BLOCK];
         let bytes = data.len();
-        let outcome = self.drive.once(&cdb, Data::ToDrive(data), self.job.timeout);
+        let (data, limit) = (Data::ToDrive(data), self.job.timeout);
+        // Addresses below 2^31 and chunks of 32 blocks: the plan and the buffer see to that.
+        let outcome = if self.job.streaming {
+            self.drive.once(&Write12::new(lba.cast_signed(), blocks, true), data, limit)
+        } else {
+            self.drive.once(&Write10::new(lba.cast_signed(), blocks as u16), data, limit)
+        };
         let outcome = outcome.map_err(|source| {
             self.unsure = true;
-            Stop::Drive(Trouble::link(Write10::OPCODE, source), lba)
+            Stop::Drive(Trouble::link(self.command(), source), lba)
         })?;
         Ok(match outcome.status.refusal() {
             Some(sense) => Taken::Refused(sense),
@@ -370,121 +413,15 @@ impl<'w, 'a> Writer<'w, 'a> {
         })
     }
 
-    fn refused(&mut self, at: u32, sense: Sense, try_: &mut Try) -> Result<(), Stop> {
-        let lba = at + try_.done;
-        let (verdict, why) = judge(sense, During::Write);
-        let fail = Stop::Drive(Trouble::refused(Opcode::WRITE_10, sense, verdict, why), lba);
-        match verdict {
-            Verdict::Proceed => {
-                self.stats.recovered += 1;
-                try_.done = try_.blocks;
-                Ok(())
-            }
-            Verdict::DriveBufferFull => {
-                let pause = self.gauge.drain(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
-                self.pause(try_, pause, fail)
-            }
-            Verdict::FlushThenRepeat if sense.key == 2 && self.in_track(try_) => {
-                let pause = try_.patience.step();
-                self.pause(try_, pause, fail)
-            }
-            Verdict::Retry | Verdict::InProgress => {
-                let pause = try_.patience.step();
-                // "Not ready" took nothing; of anything else only the drive knows what it took.
-                if (sense.key, sense.asc) == (2, 0x04) {
-                    return self.pause(try_, pause, fail);
-                }
-                self.sleep(pause)?;
-                self.resume(at, try_, fail)
-            }
-            Verdict::StartUnit if !try_.started => {
-                try_.started = true;
-                let started = self.drive.once(&StartStopUnit::start(true), Data::None, QUICK);
-                started.map_err(|e| Stop::Drive(Trouble::link(Opcode::START_STOP_UNIT, e), lba))?;
-                self.pause(try_, FIRST_PAUSE, fail)
-            }
-            Verdict::AskNextAddress => self.resume(at, try_, fail),
-            Verdict::AddressMismatch if self.drive.quirks.bus_repeats_writes => {
-                self.resume(at, try_, fail)?;
-                // It was written as a whole, or this was no repetition.
-                let fail = Trouble::refused(Opcode::WRITE_10, sense, verdict, why);
-                if try_.done == try_.blocks { Ok(()) } else { Err(Stop::Drive(fail, lba)) }
-            }
-            Verdict::FlushThenRepeat if try_.flushed < MAX_FLUSHED && !self.in_track(try_) => {
-                self.flush_and_resume(at, try_, fail)
-            }
-            _ => Err(fail),
-        }
-    }
-
-    /// In the middle of a CD's track, which a flush would end.
-    const fn in_track(&self, try_: &Try) -> bool {
-        self.job.cd && self.written + try_.done > 0
-    }
-
-    /// Nobody knows how much of a chunk arrived: the drive's next address tells.
-    fn resume(&mut self, at: u32, try_: &mut Try, fail: Stop) -> Result<(), Stop> {
-        if try_.asked == MAX_ASKED {
-            return Err(fail);
-        }
-        try_.asked += 1;
-        let lba = at + try_.done;
-        let last = self.job.last_track;
-        let track = self.drive.amid(|drive| inspect::open_track(drive, last));
-        let track = track.map_err(|trouble| Stop::at(trouble, lba))?;
-        let next = track.and_then(|track| track.next_writable).and_then(|next| u32::try_from(next).ok());
-        tracing::warn!(
-            lba,
-            ?next,
-            "the link failed under a write; the drive's next address tells where to go on"
-        );
-        match next.and_then(|next| next.checked_sub(at)) {
-            Some(done)
-                if (try_.done..=try_.blocks).contains(&done)
-                    && (done == try_.blocks || done.is_multiple_of(self.job.alignment.max(1))) =>
-            {
-                try_.done = done;
-                self.unsure = false;
-                Ok(())
-            }
-            _ => Err(fail),
-        }
-    }
-
-    fn flush_and_resume(&mut self, at: u32, try_: &mut Try, fail: Stop) -> Result<(), Stop> {
-        let lba = at + try_.done;
-        if try_.flushed > 0 {
-            self.sleep(FLUSH_PAUSE)?;
-        }
-        try_.flushed += 1;
-        let cdb = SynchronizeCache::new(true);
-        let flushed = self.drive.tell(&cdb, During::Flush, self.job.timeout);
-        let settled = flushed.and_then(|()| self.drive.settle(During::Flush, self.job.timeout));
-        settled.map_err(|trouble| Stop::at(trouble, lba))?;
-        self.resume(at, try_, fail)
-    }
-
-    /// Waits before the same WRITE again, as long as there is patience.
-    fn pause(&mut self, try_: &Try, length: Duration, fail: Stop) -> Result<(), Stop> {
-        if try_.patience.over(self.drive.host.now()) {
-            return Err(fail);
-        }
-        self.sleep(length)
-    }
-
-    fn sleep(&mut self, length: Duration) -> Result<(), Stop> {
-        self.drive.host.pause(length);
-        self.show()?;
-        self.check_cancel()
-    }
-
-    fn show(&mut self) -> Result<(), Stop> {
+    pub(super) fn show(&mut self) -> Result<(), Stop> {
         let lba = self.job.from + self.written;
         self.gauge.look(self.drive).map_err(|trouble| Stop::at(trouble, lba))?;
-        let (content, ring, gauge) = (self.content, &*self.ring, &self.gauge);
+        let ring = self.ring.as_ref().map(|ring| ring.fill());
+        let done = if ring.is_some() { self.content } else { self.written };
+        let gauge = &self.gauge;
         self.drive.update(|progress| {
-            progress.done = u64::from(content);
-            progress.ring_fill = Some(ring.fill());
+            progress.done = u64::from(done);
+            progress.ring_fill = ring;
             progress.drive_buffer_fill = gauge.fill();
         });
         Ok(())
@@ -494,7 +431,3 @@ impl<'w, 'a> Writer<'w, 'a> {
 const RING_WAIT: Duration = Duration::from_millis(100);
 const FORSAKEN: Duration = Duration::from_secs(600);
 const LAST_WORD: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const FLUSH_PAUSE: Duration = Duration::from_secs(5);
-const MAX_ASKED: u8 = 5;
-const MAX_FLUSHED: u8 = 3;

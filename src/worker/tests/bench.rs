@@ -215,6 +215,15 @@ impl Stage {
         erased.map_err(|error| with_command(error, &traced))
     }
 
+    /// Formats the disc.
+    pub fn format(&mut self, choice: Option<&str>, full: bool) -> api::Result<()> {
+        let mut traced = Traced::new(self.overheard());
+        let formatted = worker::format(&mut Drive::new(&mut traced, self), choice, full, false);
+        self.sent.append(&mut traced.inner().sent);
+        self.judge();
+        formatted.map_err(|error| with_command(error, &traced))
+    }
+
     /// The drive, by a way that writes down what is sent.
     pub fn overheard(&self) -> Overheard {
         Overheard { drive: self.drive.clone(), sent: Vec::new() }

@@ -3,6 +3,7 @@
 mod bench;
 mod broken;
 mod cancel;
+mod every_disc;
 mod inspect;
 mod liars;
 mod mock;
