@@ -5,20 +5,22 @@ DESTDIR    ?=
 DBUS_DATADIR    ?= /usr/share/dbus-1
 POLKIT_DATADIR  ?= /usr/share/polkit-1
 SYSTEMD_UNITDIR ?= /usr/lib/systemd/system
+SYSUSERS_DIR    ?= /usr/lib/sysusers.d
+UDEV_RULESDIR   ?= /usr/lib/udev/rules.d
 CARGO      ?= cargo
 FOLDER     ?= /usr/share/doc
 
 BUILD_NEEDS := gcc libc6-dev libudev-dev pkg-config
 RUN_NEEDS   := dbus
 DEMO_NEEDS  := genisoimage
-TEST_NEEDS  := systemd xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0
+TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0
 VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
 BENCH_NEEDS := xorriso genisoimage time
 
 # Each command once more where the first try fails: a package index can be out of reach for a moment.
 FETCH := $(CARGO) fetch --locked || { sleep 5; $(CARGO) fetch --locked; }
 
-.PHONY: help demo build test test-vm lint bench install uninstall
+.PHONY: help demo build test test-vm lint bench install install-data uninstall
 
 help:
 	@echo "make demo [FOLDER=…]   burn a folder to a virtual recorder, step by step"
@@ -63,22 +65,35 @@ build:
 	@$(FETCH)
 	$(CARGO) build --locked --release --bins
 
+# What is filled in where it is installed.
+FILL = sed -e 's|@libexecdir@|$(PREFIX)/libexec|' -e 's|@bindir@|$(PREFIX)/bin|' -e 's|@docdir@|$(PREFIX)/share/doc/discmaster|'
+UNITS := discmaster.service discmaster-worker@.service discmaster-stager@.service
+VDRIVE_UNITS := discmaster-vdrive@.service
+SOCKETS := discmaster-worker@.socket discmaster-stager.socket
+
 # `build` is not a prerequisite: `sudo make install` should not compile as root.
-install:
+install: install-data
 	@test -x target/release/discmasterd || { echo "Nothing to install: run 'make build' first." >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/discmaster $(DESTDIR)$(SYSTEMD_UNITDIR)
-	install -d $(DESTDIR)$(DBUS_DATADIR)/interfaces $(DESTDIR)$(DBUS_DATADIR)/system.d
-	install -d $(DESTDIR)$(DBUS_DATADIR)/system-services $(DESTDIR)$(POLKIT_DATADIR)/actions
-	install -d $(DESTDIR)$(PREFIX)/share/doc/discmaster
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/discmaster
 	install -m 755 target/release/discmaster target/release/discmaster-vdrive $(DESTDIR)$(PREFIX)/bin
 	install -m 755 target/release/discmasterd target/release/discmaster-worker target/release/discmaster-stager \
 	    $(DESTDIR)$(PREFIX)/libexec/discmaster
+
+# All that is not compiled.
+install-data:
+	install -d $(DESTDIR)$(SYSTEMD_UNITDIR) $(DESTDIR)$(SYSUSERS_DIR) $(DESTDIR)$(UDEV_RULESDIR)
+	install -d $(DESTDIR)$(DBUS_DATADIR)/interfaces $(DESTDIR)$(DBUS_DATADIR)/system.d
+	install -d $(DESTDIR)$(DBUS_DATADIR)/system-services $(DESTDIR)$(POLKIT_DATADIR)/actions
+	install -d $(DESTDIR)$(PREFIX)/share/doc/discmaster
+	for unit in $(UNITS) $(VDRIVE_UNITS); do \
+	    $(FILL) systemd/$$unit.in > $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit && chmod 644 $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit \
+	        || exit 1; done
+	install -m 644 $(SOCKETS:%=systemd/%) $(DESTDIR)$(SYSTEMD_UNITDIR)
+	install -m 644 systemd/discmaster.sysusers $(DESTDIR)$(SYSUSERS_DIR)/discmaster.conf
+	install -m 644 systemd/60-discmaster.rules $(DESTDIR)$(UDEV_RULESDIR)
 	install -m 644 dbus/*.xml $(DESTDIR)$(DBUS_DATADIR)/interfaces
 	install -m 644 dbus/org.discmaster1.conf $(DESTDIR)$(DBUS_DATADIR)/system.d
-	sed 's|@libexecdir@|$(PREFIX)/libexec|' dbus/org.discmaster1.service.in \
-	    > $(DESTDIR)$(DBUS_DATADIR)/system-services/org.discmaster1.service
-	sed 's|@libexecdir@|$(PREFIX)/libexec|' systemd/discmaster.service.in \
-	    > $(DESTDIR)$(SYSTEMD_UNITDIR)/discmaster.service
+	install -m 644 dbus/org.discmaster1.service $(DESTDIR)$(DBUS_DATADIR)/system-services
 	install -m 644 polkit/*.policy $(DESTDIR)$(POLKIT_DATADIR)/actions
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/discmaster
 
@@ -88,5 +103,6 @@ uninstall:
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/interfaces/org.discmaster1.*.xml
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/system.d/org.discmaster1.conf
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/system-services/org.discmaster1.service
-	rm -f $(DESTDIR)$(SYSTEMD_UNITDIR)/discmaster.service
+	for unit in $(UNITS) $(VDRIVE_UNITS) $(SOCKETS); do rm -f $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit; done
+	rm -f $(DESTDIR)$(SYSUSERS_DIR)/discmaster.conf $(DESTDIR)$(UDEV_RULESDIR)/60-discmaster.rules
 	rm -f $(DESTDIR)$(POLKIT_DATADIR)/actions/org.discmaster1.policy

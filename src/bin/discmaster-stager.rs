@@ -1,11 +1,11 @@
-//! discmaster-stager: walks, copies and streams the files of one session, as its owner. Started by discmasterd, whose
-//! requests come through standard input.
+//! discmaster-stager: walks, copies and streams the files of one session, as its owner. Started for
+//! discmasterd, whose requests come through standard input or the socket that the service manager passes.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use discmaster::stager::{Ended, StagerEnd, harden, serve};
+use discmaster::wire::broker_socket;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
@@ -21,6 +21,6 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<Ended> {
     harden()?;
-    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let socket = broker_socket()?;
     Ok(serve(&StagerEnd::new(socket))?)
 }

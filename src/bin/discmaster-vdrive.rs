@@ -49,7 +49,7 @@ enum Command {
 
 #[derive(Args)]
 struct Recorder {
-    /// Where to listen: the path of a socket to be made, for this user alone.
+    /// Where to listen: the path of a socket to be made, for this user alone, or with --shared.
     #[arg(long, value_name = "SOCKET", required = true)]
     listen: Option<PathBuf>,
     /// Where a virtual machine finds it, too: the path of a vhost-user socket to be made, for QEMU's
@@ -57,6 +57,9 @@ struct Recorder {
     #[cfg(feature = "vhost-user")]
     #[arg(long, value_name = "SOCKET")]
     vhost_user: Option<PathBuf>,
+    /// Let this process's group use the recorder as well.
+    #[arg(long)]
+    shared: bool,
     /// The disc that is in: NAME.disc, with its data in NAME.iso beside it.
     #[arg(long, value_name = "FILE")]
     media: Option<PathBuf>,
@@ -169,12 +172,18 @@ fn record(args: Recorder) -> anyhow::Result<()> {
     #[cfg(feature = "vhost-user")]
     let machines = args.vhost_user.clone();
     let medium = medium(&args)?;
+    let shared = args.shared;
     let mut drive = Drive::new(options(args)?);
     if let Some(medium) = medium {
         drive.start_with(medium);
     }
     let server =
         Server::bind(&socket, drive).with_context(|| format!("cannot listen at {}", socket.display()))?;
+    if shared {
+        let group = std::os::unix::fs::PermissionsExt::from_mode(0o660);
+        std::fs::set_permissions(&socket, group)
+            .with_context(|| format!("{} cannot be shared", socket.display()))?;
+    }
     #[cfg(feature = "vhost-user")]
     let machines = machines.map(|path| serve_machines(&path, &server)).transpose()?;
     let result = server.run(stop.as_fd()).context("the recorder failed");

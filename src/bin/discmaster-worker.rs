@@ -1,10 +1,10 @@
-//! The worker: started by the broker with its channel as standard input.
+//! The worker: started with its broker's channel as standard input, or with the socket at which the broker is to be
+//! met.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use discmaster::wire::Channel;
+use discmaster::wire::{Channel, broker_socket};
 use discmaster::worker;
 use tracing_subscriber::EnvFilter;
 
@@ -12,10 +12,10 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("DISCMASTER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     worker::shield();
-    let channel = match io::stdin().as_fd().try_clone_to_owned() {
+    let channel = match broker_socket() {
         Ok(socket) => Channel::new(socket),
         Err(error) => {
-            tracing::error!(%error, "standard input is not the broker's socket");
+            tracing::error!(%error, "there is no broker to serve");
             return ExitCode::FAILURE;
         }
     };

@@ -25,6 +25,12 @@ struct Args {
     /// The directory of the helper programs; they are looked for beside this one first.
     #[arg(long, value_name = "DIR")]
     helpers: Option<PathBuf>,
+    /// The directory of the sockets by which the service manager starts helpers; without it they are started as children.
+    #[arg(long, value_name = "DIR", conflicts_with = "helpers")]
+    sockets: Option<PathBuf>,
+    /// Seconds after which the service leaves when nothing is open and nobody calls; without it, it stays.
+    #[arg(long, value_name = "SECONDS")]
+    idle_exit: Option<u64>,
     /// The directory under which each user's staged copies lie.
     #[arg(long, value_name = "DIR")]
     stash: Option<PathBuf>,
@@ -80,6 +86,8 @@ impl Args {
             virtual_dir: absolute(self.r#virtual.unwrap_or(places.recorders))?,
             udev: !self.no_udev,
             helpers: self.helpers.map(absolute).transpose()?,
+            sockets: self.sockets.map(absolute).transpose()?,
+            idle_exit: self.idle_exit.map(Duration::from_secs),
             stash: absolute(self.stash.unwrap_or(places.stash))?,
             quota: self.quota,
             idle_time: Duration::from_secs(self.idle_time),

@@ -14,6 +14,11 @@ pub struct Config {
     pub udev: bool,
     /// The directory of the helper programs; `None` looks beside this program, then in `/usr/libexec/discmaster`.
     pub helpers: Option<PathBuf>,
+    /// The directory of the helpers' sockets, where helpers are units of the service manager; `None` starts them as
+    /// children.
+    pub sockets: Option<PathBuf>,
+    /// How long the broker stays without anything open and without a call; `None` is for ever.
+    pub idle_exit: Option<Duration>,
     /// The directory under which each user's stash lies.
     pub stash: PathBuf,
     /// Bytes that one session's stash may take.

@@ -114,6 +114,11 @@ impl Jobs {
         Ok((Handle { number: self.last, cancel: cancelled, deserted: left, done: waiting }, pushed))
     }
 
+    /// There is none, running or ended.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
     /// The job of this number.
     pub fn get(&self, number: u64) -> Option<&Job> {
         self.jobs.get(&number)

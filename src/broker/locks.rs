@@ -127,6 +127,11 @@ impl LockTable {
         self.covering(recorder).map(|(_, grant)| grant).next()
     }
 
+    /// Nobody holds anything.
+    pub fn is_empty(&self) -> bool {
+        self.grants.is_empty()
+    }
+
     /// Every connection that holds something.
     pub fn connections(&self) -> impl Iterator<Item = String> {
         self.grants.values().filter_map(|grant| grant.holder.connection.clone())

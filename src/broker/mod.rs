@@ -4,7 +4,8 @@
 //! [`run`] puts it together. [`service`] holds the state, which every object of [`objects`] reads; [`tree`] alone
 //! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`],
 //! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
-//! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and spoken to through [`worker_link`] and [`stager_link`].
+//! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and
+//! spoken to through [`worker_link`] and [`stager_link`]; [`manager`] is the service manager.
 
 pub mod authority;
 pub mod recorders;
@@ -20,6 +21,7 @@ mod jobs;
 mod launcher;
 mod lifecycle;
 mod locks;
+mod manager;
 mod objects;
 mod options;
 mod pace;

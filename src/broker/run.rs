@@ -10,7 +10,8 @@ use zbus::{Connection, connection};
 use super::authority::{Authority, Callers, OwnUser, Polkit};
 use super::config::{Bus, Config};
 use super::face::Object;
-use super::launcher::ChildLauncher;
+use super::launcher::{ChildLauncher, Launcher, UnitLauncher};
+use super::manager::{Manager, Tell};
 use super::objects::DiscMasterObject;
 use super::recorder::Recorder;
 use super::recorders::{self, RecorderEvent, RecorderSeed, WatchConfig};
@@ -22,6 +23,7 @@ use crate::api::names;
 #[derive(Debug)]
 enum End {
     Asked,
+    Idle,
     BusGone,
     RecordersGone,
 }
@@ -33,8 +35,11 @@ enum End {
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let launcher = Box::new(ChildLauncher::new(config.helpers.as_deref(), config.bus == Bus::Session));
-    let service = Service::new(config.clone(), launcher);
+    let launcher: Box<dyn Launcher> = match &config.sockets {
+        Some(sockets) => Box::new(UnitLauncher::new(sockets.clone())),
+        None => Box::new(ChildLauncher::new(config.helpers.as_deref(), config.bus == Bus::Session)),
+    };
+    let service = Service::new(config.clone(), launcher, Manager::of_this_process());
     let connection = connect(config.bus, &service).await.context("the bus cannot be reached")?;
     let callers = Callers::new(&connection).await.context("the bus does not tell who leaves it")?;
     let vanished = callers.vanished();
@@ -42,6 +47,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     service.open_door(Door { callers, authority, bus: connection.clone() });
     tokio::spawn(Tree::new(connection.clone(), service.clone()).run());
     tokio::spawn(service.clone().keep_house());
+    tokio::spawn(service.clone().show_life());
 
     let watch = WatchConfig { virtual_dir: Some(config.virtual_dir), udev: config.udev };
     let mut events = recorders::watch(watch).await?;
@@ -53,21 +59,32 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let vanish = tokio::spawn(follow_clients(service.clone(), vanished));
     connection.request_name(names::BUS_NAME).await.context("the bus does not give the name away")?;
     tracing::info!("ready");
+    service.manager().tell(Tell::Ready);
     println!("discmasterd: ready");
 
     let end = tokio::select! {
         _ = terminate.recv() => End::Asked,
         _ = interrupt.recv() => End::Asked,
+        () = service.leave().notified() => End::Idle,
         () = connection.closed() => End::BusGone,
         () = follow_recorders(&service, &mut events) => End::RecordersGone,
     };
     tracing::info!("leaving: {end:?}");
     vanish.abort();
     match end {
-        End::Asked => Ok(()),
+        End::Asked | End::Idle => leave(&connection, &service).await,
         End::BusGone => anyhow::bail!("the bus is gone"),
         End::RecordersGone => anyhow::bail!("recorders are not watched any more"),
     }
+}
+
+/// Gives the name back, and lets what came in before that be answered. Whoever calls from now on starts another broker.
+async fn leave(connection: &Connection, service: &Service) -> anyhow::Result<()> {
+    // Told first: a start that is asked for from now on waits for the end of this process.
+    service.manager().tell(Tell::Stopping);
+    connection.release_name(names::BUS_NAME).await.context("the bus does not take the name back")?;
+    service.face().settled().await;
+    Ok(())
 }
 
 /// Connects, with the root object served before anything can be read: a call that comes early is not lost.

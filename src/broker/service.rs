@@ -14,6 +14,7 @@ use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
 use super::launcher::{Launcher, Process};
 use super::locks::{Asker, LockTable, Scope};
+use super::manager::Manager;
 use super::recorder::{Plug, Recorder};
 use super::select::no_recorder;
 use super::session::{Activity, Session};
@@ -28,8 +29,11 @@ struct Inner {
     state: Mutex<State>,
     face: Face,
     launcher: Box<dyn Launcher>,
+    manager: Manager,
     door: OnceLock<Door>,
     bell: Notify,
+    leave: Notify,
+    began: Instant,
 }
 
 /// Who is let in.
@@ -61,18 +65,23 @@ pub struct State {
     pub last_question: u64,
     /// Stagers that may still be there, each with its owner's user id.
     pub stagers: Vec<(u32, Process)>,
+    /// When somebody called last.
+    pub called: Option<Instant>,
 }
 
 impl Service {
     /// A broker without recorders, sessions or anybody at its door.
-    pub fn new(config: Config, launcher: Box<dyn Launcher>) -> Self {
+    pub fn new(config: Config, launcher: Box<dyn Launcher>, manager: Manager) -> Self {
         Self(Arc::new(Inner {
             config,
             state: Mutex::default(),
             face: Face::default(),
             launcher,
+            manager,
             door: OnceLock::new(),
             bell: Notify::new(),
+            leave: Notify::new(),
+            began: Instant::now(),
         }))
     }
 
@@ -95,6 +104,21 @@ impl Service {
     /// How helpers are started.
     pub fn launcher(&self) -> &dyn Launcher {
         self.0.launcher.as_ref()
+    }
+
+    /// The service manager.
+    pub fn manager(&self) -> &Manager {
+        &self.0.manager
+    }
+
+    /// When the broker began.
+    pub fn began(&self) -> Instant {
+        self.0.began
+    }
+
+    /// Rung when nothing has been open, and nobody has called, for as long as the broker stays then.
+    pub fn leave(&self) -> &Notify {
+        &self.0.leave
     }
 
     /// Rung when the [housekeeper](super::housekeeping) has a new date to keep.
@@ -123,6 +147,7 @@ impl Service {
     /// # Errors
     /// When the bus does not know them any more.
     pub async fn caller(&self, header: &Header<'_>) -> api::Result<Caller> {
+        self.state().called = Some(Instant::now());
         self.door()?.callers.identify(header).await
     }
 
@@ -244,6 +269,7 @@ impl Service {
         for id in covered {
             self.face().sync(Object::Recorder(id));
         }
+        self.bell().notify_one();
     }
 
     /// Marks a session as occupied by a call, after `check` has allowed it.
@@ -416,6 +442,8 @@ mod tests {
             virtual_dir: "/nonexistent".into(),
             udev: false,
             helpers: None,
+            sockets: None,
+            idle_exit: None,
             stash: "/nonexistent".into(),
             quota: 0,
             idle_time: std::time::Duration::ZERO,
@@ -423,7 +451,7 @@ mod tests {
             ring: 0,
             limits: Default::default(),
         };
-        let service = Service::new(config, Box::new(ChildLauncher::new(None, true)));
+        let service = Service::new(config, Box::new(ChildLauncher::new(None, true)), Manager::default());
         let caller = |sender: &str, uid| Caller {
             sender: sender.into(),
             uid,

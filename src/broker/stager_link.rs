@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::jobs::Handle;
@@ -29,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct StagerLink {
     shared: Arc<Shared>,
     next: AtomicU32,
-    reader: JoinHandle<()>,
     process: Process,
 }
 
@@ -71,8 +69,8 @@ impl StagerLink {
         })?;
         let channel = Channel::new(started.socket).into_async().map_err(|error| lost(&error.into()))?;
         let shared = Arc::new(Shared { channel, pending: Mutex::default(), gone: AtomicBool::new(false) });
-        let reader = tokio::spawn(Arc::clone(&shared).read());
-        let link = Self { shared, next: AtomicU32::new(1), reader, process: started.process };
+        tokio::spawn(Arc::clone(&shared).read());
+        let link = Self { shared, next: AtomicU32::new(1), process: started.process };
         link.ask(Ask::Begin(begin), &[]).await?;
         Ok(link)
     }
@@ -183,7 +181,6 @@ impl StagerLink {
         tracing::warn!("a stager does not answer and is abandoned");
         self.shared.gone.store(true, Ordering::Release);
         self.shared.fail_all(&ChannelError::Closed);
-        self.reader.abort();
         self.process.kill();
         let message = "The process that reads your files does not answer and was abandoned, and the staged image with it. \
                        Perhaps a file system in use is out of reach: see to that, and add the files again.";
@@ -213,7 +210,8 @@ impl StagerLink {
 
 impl Drop for StagerLink {
     fn drop(&mut self) {
-        self.reader.abort();
+        // What it still has to say is taken in, and wanted by nobody, until it has left.
+        self.shared.channel.hang_up();
     }
 }
 

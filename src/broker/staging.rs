@@ -1,9 +1,7 @@
 //! What goes into a session's image, and out of it.
 
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::events::AddEvents;
@@ -173,7 +171,7 @@ impl Service {
             uid: owner.uid,
             gid: owner.gid,
             groups: owner.groups,
-            stash: own_stash(&config.stash, owner.uid, owner.gid)?,
+            stash: config.stash.clone(),
             quota: config.quota,
             max_entries: config.limits.entries,
         };
@@ -301,68 +299,4 @@ pub fn out_of_turn(answer: &Answer) -> Error {
         Answer::Blocks(_) => "a size",
     };
     Error::new(ErrorKind::HelperFailed, format!("The stager answered another question, with {what}."))
-}
-
-/// The user's own directory below the stash, made when absent.
-fn own_stash(stash: &Path, uid: u32, gid: u32) -> Result<PathBuf> {
-    let own = stash.join(uid.to_string());
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(stash).and_then(|()| {
-        match std::fs::DirBuilder::new().mode(0o700).create(&own) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            // One that was there may have been left half made.
-            Ok(()) | Err(_) => claim(&own, uid, gid),
-        }
-    });
-    made.map(|()| own.clone()).map_err(|error| {
-        Error::new(
-            ErrorKind::FileAccess,
-            format!("The stash {} cannot be used: {error}. Nothing was staged.", own.display()),
-        )
-    })
-}
-
-/// Makes sure that a directory is one, and the user's; root gives its own away.
-fn claim(own: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    let found = own.symlink_metadata()?;
-    if !found.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
-    }
-    match found.uid() {
-        owner if owner == uid => Ok(()),
-        0 if nix::unistd::geteuid().is_root() => lchown(own, Some(uid), Some(gid)),
-        owner => {
-            let message = format!("it belongs to user {owner}");
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stash_is_a_directory_of_its_users_and_nothing_else() {
-        let stash = tempfile::tempdir().unwrap();
-        let uid = nix::unistd::geteuid().as_raw();
-        let gid = nix::unistd::getegid().as_raw();
-        let own = own_stash(stash.path(), uid, gid).unwrap();
-        assert_eq!(own_stash(stash.path(), uid, gid).unwrap(), own);
-        std::fs::remove_dir(&own).unwrap();
-        std::os::unix::fs::symlink("/tmp", &own).unwrap();
-        assert_eq!(own_stash(stash.path(), uid, gid).unwrap_err().kind, ErrorKind::FileAccess);
-    }
-
-    #[test]
-    fn a_stash_that_root_left_half_made_is_given_to_its_user_and_anothers_is_not() {
-        if !nix::unistd::geteuid().is_root() {
-            return;
-        }
-        let stash = tempfile::tempdir().unwrap();
-        std::fs::create_dir(stash.path().join("4711")).unwrap();
-        let own = own_stash(stash.path(), 4711, 4712).unwrap();
-        assert_eq!((own.metadata().unwrap().uid(), own.metadata().unwrap().gid()), (4711, 4712));
-        lchown(&own, Some(815), None).unwrap();
-        assert_eq!(own_stash(stash.path(), 4711, 4712).unwrap_err().kind, ErrorKind::FileAccess);
-    }
 }

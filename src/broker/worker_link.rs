@@ -1,9 +1,8 @@
 //! The broker's end of a worker: one request at a time, and its end.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use nix::sys::socket::{Shutdown, shutdown};
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use super::launcher::{Helper, Launcher};
@@ -15,7 +14,6 @@ use crate::wire::{AsyncChannel, Channel, ChannelError};
 #[derive(Debug)]
 pub struct WorkerLink {
     channel: Arc<AsyncChannel<FromWorker, ToWorker>>,
-    socket: OwnedFd,
     gate: Option<OwnedMutexGuard<()>>,
     recorder: String,
 }
@@ -47,9 +45,8 @@ impl WorkerLink {
             Error::new(ErrorKind::HelperFailed, message)
         };
         let theirs = launcher.start(Helper::Worker { recorder: id }).await.map_err(unstarted)?.socket;
-        let socket = theirs.try_clone().map_err(unstarted)?;
         let channel = Arc::new(Channel::new(theirs).into_async().map_err(unstarted)?);
-        let link = Self { channel, socket, gate: Some(gate), recorder: id.to_owned() };
+        let link = Self { channel, gate: Some(gate), recorder: id.to_owned() };
         link.send(&ToWorker::Open(device.clone()), &[]).await?;
         match link.receive().await? {
             FromWorker::Opened(inspection) => Ok((link, inspection?)),
@@ -113,9 +110,7 @@ impl Drop for WorkerLink {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (channel, gate) = (Arc::clone(&self.channel), self.gate.take());
         // The worker reads the end of the line; its own end closes when it has let go of the drive.
-        if let Err(error) = shutdown(self.socket.as_raw_fd(), Shutdown::Write) {
-            tracing::debug!("the line to a worker was closed already: {error}");
-        }
+        channel.hang_up();
         runtime.spawn(async move {
             while channel.receive().await.is_ok() {}
             drop(gate);

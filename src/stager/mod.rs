@@ -9,7 +9,7 @@
 //! - `owner`: whose rights these are
 //! - `plan`: the image and what may be done to it
 //! - `origin`, `walk`, `contents`, `identity`, `open`: from a directory to names and identities, and back to open files
-//! - `stash`: copies
+//! - `own_stash`, `stash`: where copies go, and copies
 //! - `feed`: the stream
 //! - `local`: walk and stream without a process of their own
 //! - `errors`: the sentences
@@ -21,6 +21,7 @@ mod identity;
 mod local;
 mod open;
 mod origin;
+mod own_stash;
 mod owner;
 mod plan;
 mod pulse;

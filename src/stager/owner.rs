@@ -4,6 +4,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use crate::api::{Error, ErrorKind, Result};
 use crate::wire::broker_stager::Begin;
@@ -22,18 +23,28 @@ pub fn harden() -> nix::Result<()> {
     Ok(())
 }
 
-/// Becomes the session's owner, for good. Root may become anybody; anybody else is already who they are, or is refused.
+/// Refuses a foreign owner. Root may become anybody; anybody else is already who they are.
 ///
 /// # Errors
-/// `NotAuthorized` for a foreign owner, `HelperFailed` when the change did not take effect; the process must not go on.
+/// `NotAuthorized`; the process must not go on.
+pub fn check_owner(begin: &Begin) -> Result<()> {
+    let (own, uid) = (Uid::effective(), Uid::from_raw(begin.uid));
+    if own == uid || own.is_root() {
+        return Ok(());
+    }
+    let message = format!("a process of user {own} cannot stage files for user {uid}");
+    Err(Error::new(ErrorKind::NotAuthorized, message))
+}
+
+/// Becomes the session's owner, for good; who may is told by [`check_owner`]. Of root's powers root keeps those over
+/// files, anybody else none.
+///
+/// # Errors
+/// `HelperFailed` when the change did not take effect; the process must not go on.
 pub fn become_owner(begin: &Begin) -> Result<()> {
     let (uid, gid) = (Uid::from_raw(begin.uid), Gid::from_raw(begin.gid));
     if Uid::effective() == uid {
-        return Ok(());
-    }
-    if !Uid::effective().is_root() {
-        let message = format!("a process of user {} cannot stage files for user {uid}", Uid::effective());
-        return Err(Error::new(ErrorKind::NotAuthorized, message));
+        return keep_files_alone().map_err(|errno| failed(uid, &errno.to_string()));
     }
     let groups: Vec<Gid> = begin.groups.iter().copied().map(Gid::from_raw).collect();
     let changed = setgroups(&groups)
@@ -60,6 +71,18 @@ fn is_now(uid: Uid, gid: Gid, groups: &[Gid]) -> nix::Result<bool> {
         && [gids.real, gids.effective, gids.saved] == [gid; 3]
         && sorted(getgroups()?) == sorted(groups.to_vec())
         && setresuid(root, root, root).is_err())
+}
+
+/// Gives up what a process may do beyond reading files.
+fn keep_files_alone() -> rustix::io::Result<()> {
+    let files = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER;
+    let now = capabilities(None)?;
+    let kept = CapabilitySets {
+        effective: now.effective & files,
+        permitted: now.permitted & files,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, kept)
 }
 
 fn failed(uid: Uid, why: &str) -> Error {

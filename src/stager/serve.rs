@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use super::errors;
 use super::feed::feed;
 use super::origin::Origin;
-use super::owner::become_owner;
+use super::own_stash::make_own_stash;
+use super::owner::{become_owner, check_owner};
 use super::plan::Image;
 use super::pulse::Pulse;
 use super::stash::Stash;
@@ -84,8 +85,14 @@ fn handle(
 }
 
 fn start(begin: &Begin) -> Result<Image> {
+    check_owner(begin)?;
+    let stash = begin.stash.join(begin.uid.to_string());
+    if let Err(error) = make_own_stash(&stash, begin.uid, begin.gid) {
+        // Who copies nothing needs none; who does is told.
+        tracing::warn!("the stash {} cannot be used: {error}", stash.display());
+    }
     become_owner(begin)?;
-    Ok(Image::new(Stash::new(begin.stash.clone(), begin.quota), begin.max_entries))
+    Ok(Image::new(Stash::new(stash, begin.quota), begin.max_entries))
 }
 
 fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>) -> Result<Answer> {

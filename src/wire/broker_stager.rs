@@ -60,7 +60,7 @@ pub struct Begin {
     pub gid: u32,
     /// The owner's supplementary groups.
     pub groups: Vec<u32>,
-    /// The directory in which unnamed stash files are made; must exist and be the owner's.
+    /// The directory below which each user's own lies, where unnamed stash files are made.
     pub stash: PathBuf,
     /// Bytes that the stash may take.
     pub quota: u64,

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-    socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, recvmsg,
+    sendmsg, shutdown, socketpair,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::Interest;
@@ -175,6 +175,20 @@ impl<In: DeserializeOwned, Out: Serialize> AsyncChannel<In, Out> {
                 other => return other,
             }
         }
+    }
+
+    /// Says nothing more: the other end reads the end of the line, whoever else has a copy of this socket. What it has to
+    /// say can still be received.
+    pub fn hang_up(&self) {
+        if let Err(error) = shutdown(self.socket.as_raw_fd(), Shutdown::Write) {
+            tracing::debug!("a line was closed already: {error}");
+        }
+    }
+}
+
+impl<In, Out> AsFd for AsyncChannel<In, Out> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.get_ref().as_fd()
     }
 }
 

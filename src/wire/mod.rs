@@ -5,8 +5,10 @@
 pub mod broker_stager;
 pub mod broker_worker;
 mod channel;
+mod entrance;
 mod inheritance;
 pub mod ring;
 
 pub use channel::{AsyncChannel, Channel, ChannelError, MAX_FDS, MAX_FRAME, pair, watch};
-pub use inheritance::inherit_nothing;
+pub use entrance::{BROKER_USER, broker_socket};
+pub use inheritance::{Passed, inherit_nothing, passed};

@@ -8,6 +8,7 @@
 pub mod burner;
 pub mod bus;
 mod client;
+pub mod manager;
 pub mod noise;
 pub mod oracles;
 pub mod polkit;
@@ -38,6 +39,7 @@ pub struct Setup {
     recorders: Vec<(String, Vec<String>)>,
     kernel_drive: Option<String>,
     options: Vec<String>,
+    variables: Vec<(String, String)>,
     system: bool,
 }
 
@@ -142,6 +144,17 @@ impl Bench {
         self.daemon.as_ref().and_then(|daemon| i32::try_from(daemon.id()).ok()).expect("a running broker")
     }
 
+    /// Asks the broker to end (SIGTERM).
+    pub fn ask_daemon_to_end(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.daemon_pid());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("a running broker");
+    }
+
+    /// Waits for the broker's end.
+    pub fn daemon_ended(&mut self) -> std::process::ExitStatus {
+        self.daemon.take().expect("a running broker").wait().expect("a child of ours")
+    }
+
     /// Ends the broker at once; helpers are left to themselves.
     pub fn kill_daemon(&mut self) {
         end(self.daemon.as_mut().expect("a running broker"));
@@ -184,6 +197,7 @@ impl Bench {
             .args(&self.setup.options)
             .env(variable, &self.bus.address)
             .env_remove("RUST_LOG")
+            .envs(self.setup.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(self.log("discmasterd"))
@@ -221,6 +235,12 @@ impl Setup {
     /// An argument of the broker.
     pub fn option(mut self, argument: &str) -> Self {
         self.options.push(argument.to_owned());
+        self
+    }
+
+    /// A variable in the broker's environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 

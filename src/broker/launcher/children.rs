@@ -1,22 +1,17 @@
-//! How helper processes come to life.
+//! Helpers as children of the broker, for tests, the demo and machines without systemd.
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
+use super::{Helper, Launcher, Process, Started, Starting};
 use crate::wire;
 
-/// The program that opens drives.
-const WORKER: &str = "discmaster-worker";
-/// The program that reads users' files.
-const STAGER: &str = "discmaster-stager";
 /// Where packages put the helpers.
 const INSTALLED: &str = "/usr/libexec/discmaster";
 /// What helpers get of the environment.
@@ -24,50 +19,7 @@ const ENVIRONMENT: [&str; 3] = ["DISCMASTER_LOG", "RUST_LOG", "PATH"];
 /// What they get besides from a broker that serves its own user alone: the means to make up a machine for tests.
 const ENVIRONMENT_OF_ONES_OWN: [&str; 2] = ["LD_PRELOAD", "UMOCKDEV_DIR"];
 
-/// A helper to be started.
-#[derive(Clone, Copy, Debug)]
-pub enum Helper<'a> {
-    /// A worker for this recorder.
-    Worker {
-        /// The recorder's id.
-        recorder: &'a str,
-    },
-    /// A stager for this session.
-    Stager {
-        /// The session's number.
-        session: u64,
-    },
-}
-
-/// A helper that runs.
-#[derive(Debug)]
-pub struct Started {
-    /// The broker's end of its channel.
-    pub socket: OwnedFd,
-    /// The process.
-    pub process: Process,
-}
-
-/// A helper's process. Dropping this leaves it alone.
-#[derive(Clone, Debug)]
-pub struct Process {
-    kill: Arc<Notify>,
-    alive: Weak<()>,
-}
-
-/// What [`Launcher::start`] returns.
-pub type Starting<'a> = Pin<Box<dyn Future<Output = io::Result<Started>> + Send + 'a>>;
-
-/// Starts helper processes that outlive the broker when they are busy.
-pub trait Launcher: Send + Sync {
-    /// Starts a helper. It leaves when the broker's end of its channel closes, or when it has finished the disc.
-    ///
-    /// # Errors
-    /// When the helper cannot be started.
-    fn start<'a>(&'a self, helper: Helper<'a>) -> Starting<'a>;
-}
-
-/// Starts helpers as children of the broker, for tests, the demo and machines without systemd.
+/// Starts helpers as children of the broker.
 #[derive(Debug)]
 pub struct ChildLauncher {
     directories: Vec<PathBuf>,
@@ -105,7 +57,7 @@ impl ChildLauncher {
             .kill_on_drop(false)
             .spawn()?;
         let (kill, alive) = (Arc::new(Notify::new()), Arc::new(()));
-        let process = Process { kill: Arc::clone(&kill), alive: Arc::downgrade(&alive) };
+        let process = Process::child(&kill, &alive);
         tokio::spawn(reap(child, helper.name(), kill, alive));
         Ok(Started { socket: broker.into_socket(), process })
     }
@@ -127,35 +79,6 @@ impl ChildLauncher {
 impl Launcher for ChildLauncher {
     fn start<'a>(&'a self, helper: Helper<'a>) -> Starting<'a> {
         Box::pin(std::future::ready(self.spawn(helper)))
-    }
-}
-
-impl Helper<'_> {
-    const fn program(self) -> &'static str {
-        match self {
-            Self::Worker { .. } => WORKER,
-            Self::Stager { .. } => STAGER,
-        }
-    }
-
-    /// The helper as the log names it.
-    pub fn name(self) -> String {
-        match self {
-            Self::Worker { recorder } => format!("worker of {recorder}"),
-            Self::Stager { session } => format!("stager of session {session}"),
-        }
-    }
-}
-
-impl Process {
-    /// Kills the process as far as that is possible: one that waits for a dead device stays until that answers.
-    pub fn kill(&self) {
-        self.kill.notify_one();
-    }
-
-    /// Whether the process is still there.
-    pub fn is_alive(&self) -> bool {
-        self.alive.strong_count() > 0
     }
 }
 
@@ -185,6 +108,7 @@ mod tests {
 
     use nix::fcntl::{FcntlArg, fcntl};
 
+    use super::super::WORKER;
     use super::*;
 
     #[tokio::test]

@@ -1,0 +1,129 @@
+//! A service manager for a bench: helpers' sockets, and an ear for what the broker tells.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+
+use super::DEADLINE;
+
+/// The sockets of helpers' units, served by systemd's own `systemd-socket-activate`.
+pub struct Units {
+    directory: TempDir,
+    stop: Arc<AtomicBool>,
+    running: Arc<Mutex<Vec<Child>>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Units {
+    /// Sockets for stagers, and for the workers of these recorders.
+    pub fn start(recorders: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("workers")).unwrap();
+        let mut units =
+            Self { directory, stop: Arc::default(), running: Arc::default(), workers: Vec::new() };
+        let mut stagers = activate(&units.stager());
+        stagers.args(["--accept", "--inetd"]).arg(env!("CARGO_BIN_EXE_discmaster-stager"));
+        units.running.lock().unwrap().push(stagers.spawn().expect("install the package systemd"));
+        for recorder in recorders {
+            let socket = units.path().join("workers").join(recorder);
+            let (stop, running) = (Arc::clone(&units.stop), Arc::clone(&units.running));
+            units.workers.push(std::thread::spawn(move || serve_workers(&socket, &stop, &running)));
+        }
+        units
+    }
+
+    /// The directory of the sockets, for `--sockets`.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The socket that starts stagers.
+    pub fn stager(&self) -> PathBuf {
+        self.path().join("stager")
+    }
+}
+
+/// One worker after another, as a socket unit has it that does not accept by itself.
+fn serve_workers(socket: &Path, stop: &AtomicBool, running: &Mutex<Vec<Child>>) {
+    while !stop.load(Ordering::Relaxed) {
+        let worker = activate(socket).arg(env!("CARGO_BIN_EXE_discmaster-worker")).spawn().unwrap();
+        let pid = worker.id();
+        running.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        // Waited for without the lock, so that it can be killed meanwhile.
+        let id = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        let handle = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()).unwrap();
+        let mut fds =
+            [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&handle), nix::poll::PollFlags::POLLIN)];
+        nix::poll::poll(&mut fds, nix::poll::PollTimeout::NONE).unwrap();
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        for child in running.iter_mut().filter(|child| child.id() == pid) {
+            child.wait().unwrap();
+        }
+        running.retain(|child| child.id() != pid);
+    }
+}
+
+fn activate(socket: &Path) -> Command {
+    // It would take one that is left for a mistake.
+    let _ = std::fs::remove_file(socket);
+    let mut command = Command::new("systemd-socket-activate");
+    command.arg("--seqpacket").arg(format!("--listen={}", socket.display()));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+impl Drop for Units {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        loop {
+            for child in self.running.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+                let _ = child.kill();
+            }
+            if self.workers.iter().all(JoinHandle::is_finished) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        for child in self.running.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            let _ = child.wait();
+        }
+    }
+}
+
+/// What the service manager is told (`sd_notify(3)`).
+pub struct Ear {
+    socket: UnixDatagram,
+    directory: TempDir,
+}
+
+impl Ear {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self { socket, directory }
+    }
+
+    /// For the variable `NOTIFY_SOCKET`.
+    pub fn address(&self) -> String {
+        self.directory.path().join("notify").display().to_string()
+    }
+
+    /// The next thing that is told.
+    pub fn next(&self) -> String {
+        let mut text = [0; 4096];
+        let length = self.socket.recv(&mut text).expect("the broker tells something");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    }
+
+    /// Waits until this is told, whatever comes before.
+    pub fn until(&self, wanted: &str) {
+        while self.next() != wanted {}
+    }
+}
