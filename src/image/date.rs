@@ -1,6 +1,6 @@
 //! Dates of ISO 9660: 7 bytes in records, 17 in descriptors. Always UTC; clamped to what the 7 bytes can hold.
 
-use time::OffsetDateTime;
+use time::{Date, Month, OffsetDateTime, Time};
 
 /// 1900-01-01 00:00:00 UTC: the first second of a 7-byte date.
 const FIRST: i64 = -2_208_988_800;
@@ -34,6 +34,30 @@ pub fn long(seconds: i64) -> [u8; 17] {
     bytes
 }
 
+/// Seconds since 1970 of a 7-byte date; `None` when it is none (all zero, or no date of the calendar).
+pub fn read_short(bytes: &[u8]) -> Option<i64> {
+    let &[years, month, day, hour, minute, second, offset] = bytes else { return None };
+    seconds(1900 + i32::from(years), month, day, hour, minute, second, offset)
+}
+
+/// Seconds since 1970 of a 17-byte date; `None` when it is none.
+pub fn read_long(bytes: &[u8]) -> Option<i64> {
+    let (digits, [offset]) = bytes.split_first_chunk::<16>().filter(|(_, rest)| rest.len() == 1)? else {
+        return None;
+    };
+    let number = |from: usize, to: usize| std::str::from_utf8(&digits[from..to]).ok()?.parse::<u16>().ok();
+    let small = |from: usize| u8::try_from(number(from, from + 2)?).ok();
+    seconds(number(0, 4)?.into(), small(4)?, small(6)?, small(8)?, small(10)?, small(12)?, *offset)
+}
+
+/// `offset` is the signed number of quarter-hours from GMT (ECMA-119 §9.1.5).
+fn seconds(year: i32, month: u8, day: u8, hour: u8, minute: u8, second: u8, offset: u8) -> Option<i64> {
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
+    let time = Time::from_hms(hour, minute, second).ok()?;
+    let offset = i64::from(offset.cast_signed()) * 15 * 60;
+    Some(date.with_time(time).assume_utc().unix_timestamp() - offset)
+}
+
 /// A descriptor date that says nothing: 16 digits 0 and a zero byte (ECMA-119 §8.4.26.1).
 pub const UNSPECIFIED: [u8; 17] = *b"0000000000000000\0";
 
@@ -59,6 +83,19 @@ mod tests {
         assert_eq!(short(LAST + 1), [255, 12, 31, 23, 59, 59, 0]);
         assert_eq!(short(i64::MIN), short(FIRST));
         assert_eq!(short(i64::MAX), short(LAST));
+    }
+
+    #[test]
+    fn dates_are_read_back_with_their_distance_from_gmt() {
+        assert_eq!(read_short(&short(1_234_567_890)), Some(1_234_567_890));
+        assert_eq!(read_long(&long(1_234_567_890)), Some(1_234_567_890));
+        // Two hours east, and three quarters of an hour west.
+        assert_eq!(read_short(&[70, 1, 1, 2, 0, 0, 8]), Some(0));
+        assert_eq!(read_short(&[69, 12, 31, 23, 15, 0, 0xfd]), Some(0));
+        assert_eq!((read_short(&[0; 7]), read_long(&UNSPECIFIED)), (None, None));
+        assert_eq!((read_short(&[70, 2, 30, 0, 0, 0, 0]), read_short(&[70; 6])), (None, None));
+        assert_eq!(read_long(b"19700101000000+0\0"), Some(0));
+        assert_eq!(read_long(b"1970010100-00000\0"), None);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! one, and not followed from record to record, so nothing loops; and no more blocks are read than [`BLOCKS_MAX`].
 
 mod directory;
+mod import;
 mod path_table;
+mod posix;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,9 @@ use super::iso9660::number::{Both16, Both32};
 use directory::check_directories;
 use path_table::read_path_tables;
 use thiserror::Error;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
+
+pub use import::{Bounds, IMPORT_BLOCKS_MAX, ImportError, Imported, TreeKind, import_tree};
 
 /// Most blocks that one check reads: directories of 2 GiB.
 pub const BLOCKS_MAX: u64 = 1 << 20;
@@ -80,7 +84,7 @@ pub fn check_structure<E>(
     read_block: impl FnMut(u64, &mut [u8; BLOCK]) -> Result<(), E>,
     start_block: u32,
 ) -> Result<StructureSummary, StructureError<E>> {
-    let mut reader = Reader { read_block, blocks: 0 };
+    let mut reader = Reader { read_block, blocks: 0, most: BLOCKS_MAX };
     let (primary, joliet) = read_descriptors(&mut reader, start_block)?;
     let iso = check_tree(&mut reader, &primary)?;
     let joliet = joliet.map(|volume| check_tree(&mut reader, &volume)).transpose()?;
@@ -98,6 +102,9 @@ struct Volume {
     name: String,
     end: u32,
     root_block: u32,
+    root_size: u32,
+    /// CRC-32 of the whole descriptor.
+    checksum: u32,
     path_table_size: u32,
     path_table_l: u32,
     path_table_m: u32,
@@ -106,6 +113,8 @@ struct Volume {
 struct Reader<F> {
     read_block: F,
     blocks: u64,
+    /// How many it may read.
+    most: u64,
 }
 
 impl<F> Reader<F> {
@@ -113,7 +122,7 @@ impl<F> Reader<F> {
     where
         F: FnMut(u64, &mut [u8; BLOCK]) -> Result<(), E>,
     {
-        if self.blocks >= BLOCKS_MAX {
+        if self.blocks >= self.most {
             return Err(StructureError::TooLarge);
         }
         self.blocks += 1;
@@ -173,6 +182,8 @@ fn volume<E>(descriptor: &VolumeDescriptor, block: u32) -> Result<Volume, Struct
         name: String::from_utf8_lossy(&descriptor.volume).trim_end().to_owned(),
         end: number(descriptor.space_size, block)?,
         root_block: number(descriptor.root.extent, block)?,
+        root_size: number(descriptor.root.size, block)?,
+        checksum: crc32fast::hash(descriptor.as_bytes()),
         path_table_size: number(descriptor.path_table_size, block)?,
         path_table_l: descriptor.path_table_l.get(),
         path_table_m: descriptor.path_table_m.get(),

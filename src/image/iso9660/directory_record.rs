@@ -7,6 +7,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub mod flags {
     /// The record is of a directory.
     pub const DIRECTORY: u8 = 0x02;
+    /// The record is of a file that belongs to the one of the same name: the resource fork of HFS.
+    pub const ASSOCIATED: u8 = 0x04;
     /// Another record of the same file follows.
     pub const MORE_SECTIONS: u8 = 0x80;
 }

@@ -8,7 +8,7 @@ use crate::image::{BLOCK, BLOCK_BYTES};
 use zerocopy::FromBytes;
 
 /// Areas that may continue one record; Linux follows 32.
-const AREAS_MAX: usize = 32;
+pub(super) const AREAS_MAX: usize = 32;
 
 /// Reads every directory of the path table and counts what it holds.
 pub(super) fn check_directories<E, F>(
@@ -43,10 +43,11 @@ struct Check<'a, F> {
     summary: TreeSummary,
 }
 
-struct Found<'a> {
-    header: RecordHeader,
-    name: &'a [u8],
-    system_use: &'a [u8],
+/// A record, taken apart.
+pub(super) struct Found<'a> {
+    pub header: RecordHeader,
+    pub name: &'a [u8],
+    pub system_use: &'a [u8],
 }
 
 impl<F> Check<'_, F> {
@@ -136,7 +137,7 @@ impl<F> Check<'_, F> {
 }
 
 /// Splits the next record off a block; `None` if it does not fit or its parts do not fit into it.
-fn take_record<'a>(rest: &mut &'a [u8]) -> Option<Found<'a>> {
+pub(super) fn take_record<'a>(rest: &mut &'a [u8]) -> Option<Found<'a>> {
     let length = usize::from(*rest.first()?);
     let (record, behind) = rest.split_at_checked(length)?;
     let (header, body) = RecordHeader::read_from_prefix(record).ok()?;
@@ -147,7 +148,7 @@ fn take_record<'a>(rest: &mut &'a [u8]) -> Option<Found<'a>> {
 }
 
 /// Block, offset and length of the area that continues `entries`. The outer `None` means that an entry is cut off.
-fn continuation(mut entries: &[u8]) -> Option<Option<(u32, u32, u32)>> {
+pub(super) fn continuation(mut entries: &[u8]) -> Option<Option<(u32, u32, u32)>> {
     let mut next = None;
     // Fewer than four bytes are no entry but padding (SUSP 1.12 §4).
     while let &[first, second, length, ..] = entries {

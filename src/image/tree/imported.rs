@@ -26,6 +26,12 @@ impl Tree {
         self.on_disc = Arc::new(on_disc);
     }
 
+    /// Says that contents on the medium are where they are for another tree.
+    pub fn share_on_disc(&mut self, other: &Self) {
+        self.generation += 1;
+        self.on_disc = Arc::clone(&other.on_disc);
+    }
+
     /// A tree of what did not come from an earlier session, and of the directories that hold it. Nodes that were
     /// removed take no room in it.
     ///
