@@ -121,7 +121,7 @@ fn main() {
 fn run(name: &str, bytes: usize, verify: Verify) {
     let options = RecordOptions { verify, ..RecordOptions::default() };
     let expected = Expected { profile: Profile::DVD_PLUS_R.0, next_writable: 0, free_blocks: 0x4000_0000 };
-    let order = RecordOrder { blocks: (bytes / BLOCK) as u64, start: 0, options, expected };
+    let order = RecordOrder { blocks: (bytes / BLOCK) as u64, start: 0, options, expected, imprint: None };
     let (producer, consumer) = ring::create(64 << 20).expect("memory for the ring");
     let feeder = thread::spawn(move || feed(producer, bytes / CHUNK));
     let ring = Consumer::attach(consumer).expect("a fresh ring");

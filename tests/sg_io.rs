@@ -268,6 +268,7 @@ impl Worker {
                 next_writable: medium.next_writable.unwrap(),
                 free_blocks: medium.free_blocks,
             },
+            imprint: None,
         };
         let feeder = feed(filling, content.to_vec());
         let ring = [emptying.memory.as_fd(), emptying.wake.as_fd()];

@@ -348,7 +348,7 @@ async fn words_and_figures_out_of_range_are_refused_with_what_is_possible() {
     let append = options([("multisession", "append".into())]);
     let append = (OwnedObjectPath::try_from(open.recorder.as_str()).unwrap(), append);
     let refused = client.refusal(&open.session, "Session", "SetActiveDiscRecorder", &append).await;
-    assert_eq!(refused.unwrap().name, "NotSupported");
+    assert_eq!(refused.unwrap().name, "CannotWriteToMedia");
     for wish in [("client-name", "".into()), ("client-name", "a\nb".into())] {
         assert_eq!(client.open(options([wish])).await.unwrap_err().name, ARGS);
     }

@@ -11,6 +11,8 @@ pub enum Operation {
     Record,
     /// Blanks a disc.
     Erase,
+    /// Reads the tree of the disc that is to be appended to.
+    Import,
 }
 
 impl Operation {
@@ -20,6 +22,7 @@ impl Operation {
             Self::Add => "add",
             Self::Record => "record",
             Self::Erase => "erase",
+            Self::Import => "import",
         }
     }
 }

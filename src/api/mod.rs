@@ -13,8 +13,8 @@ pub use error::{Detail, Error, ErrorKind, Result};
 pub use job::{Operation, Phase, Progress, Report, VerifyReport};
 pub use medium::{DiscStatus, FormatChoice, MediaKind, Medium, TrackSummary};
 pub use options::{
-    AddOptions, AddSummary, Close, Entry, EntryKind, JolietProperties, Multisession, RecordOptions,
-    SpecialFiles, Verify,
+    AddOptions, AddSummary, Close, Entry, EntryKind, ImportSummary, JolietProperties, Multisession,
+    RecordOptions, SpecialFiles, Verify,
 };
 pub use recorder::{Device, Identity, Inspection, RecorderState, Tray};
 

@@ -99,6 +99,27 @@ pub struct AddSummary {
     pub used_blocks: u64,
 }
 
+/// What the import of an earlier session's tree brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportSummary {
+    /// Files, hard links counted each.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Entries that the next image cannot hold, such as device nodes.
+    pub left_out: u64,
+    /// The session's volume name.
+    pub volume_name: String,
+    /// CRC-32 of the session's primary volume descriptor.
+    pub checksum: u32,
+    /// First block after the session's volume and all that it names.
+    pub end: u32,
+    /// Blocks of 2048 that the whole image takes now.
+    pub used_blocks: u64,
+}
+
 /// What kind of thing an entry of the image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -12,7 +12,9 @@ use super::clock;
 use super::config::Limits;
 use super::options::Dict;
 use super::pace::Pace;
-use crate::api::{self, AddSummary, Detail, Error, ErrorKind, Operation, Phase, Progress, Report};
+use crate::api::{
+    self, AddSummary, Detail, Error, ErrorKind, ImportSummary, Operation, Phase, Progress, Report,
+};
 
 /// Every job that can be looked at.
 #[derive(Debug, Default)]
@@ -68,6 +70,8 @@ pub struct Outcome {
 pub enum Yield {
     /// An addition.
     Added(AddSummary),
+    /// The tree of an earlier session.
+    Imported(ImportSummary),
     /// A burn or an erasure.
     Disc(Report),
 }
@@ -274,6 +278,7 @@ impl Yield {
     fn figures(&self) -> Dict {
         match self {
             Self::Added(summary) => added_figures(summary),
+            Self::Imported(summary) => imported_figures(summary),
             Self::Disc(report) => disc_figures(report),
         }
     }
@@ -286,6 +291,17 @@ fn added_figures(summary: &AddSummary) -> Dict {
         ("symlinks", summary.symlinks.into()),
         ("skipped", summary.skipped.into()),
         ("bytes", summary.bytes.into()),
+        ("used-blocks", summary.used_blocks.into()),
+    ])
+}
+
+fn imported_figures(summary: &ImportSummary) -> Dict {
+    dict([
+        ("files", summary.files.into()),
+        ("directories", summary.directories.into()),
+        ("symlinks", summary.symlinks.into()),
+        ("left-out", summary.left_out.into()),
+        ("volume-name", zbus::Str::from(summary.volume_name.clone()).into()),
         ("used-blocks", summary.used_blocks.into()),
     ])
 }

@@ -47,7 +47,7 @@ impl Service {
             if session.is_closed() {
                 return Ok(());
             }
-            if !matches!(session.activity, Some(Activity::Adding(_))) {
+            if !matches!(session.activity, Some(Activity::Adding(_) | Activity::Importing(_))) {
                 session.check_idle()?;
             }
         }
@@ -70,8 +70,8 @@ impl Service {
                     return;
                 }
                 Some(Activity::Calling(_)) => return,
-                Some(Activity::Adding(job)) => {
-                    // The addition ends by itself now; it has nothing left to change.
+                Some(Activity::Adding(job) | Activity::Importing(job)) => {
+                    // The job ends by itself now; it has nothing left to change.
                     session.activity = None;
                     if let Some(job) = state.jobs.get(job) {
                         job.cancel();
@@ -197,6 +197,7 @@ impl Service {
             properties: JolietProperties::default(),
             used_blocks: 0,
             staged: false,
+            imported: false,
             activity: None,
             leaving: false,
             touched: Instant::now(),

@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod face;
 mod housekeeping;
+mod import;
 mod inspect;
 mod jobs;
 mod launcher;

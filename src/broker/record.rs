@@ -12,13 +12,13 @@ use super::lifecycle::recorder_id;
 use super::recorder;
 use super::select;
 use super::service::{Service, asker, forgotten};
-use super::session::{Activity, Selection};
+use super::session::{Activity, Decided, Selection};
 use super::stager_link::{Request, StagerLink};
-use super::staging::out_of_turn;
+use super::staging::{blocks, out_of_turn};
 use super::worker_link::{Ended, WorkerLink};
 use crate::api::{
-    Detail, Error, ErrorKind, Inspection, Medium, Multisession, Operation, Phase, Progress, RecordOptions,
-    Report, Result, names,
+    Detail, DiscStatus, Error, ErrorKind, Inspection, Medium, Multisession, Operation, Phase, Progress,
+    RecordOptions, Report, Result, names,
 };
 use crate::wire::broker_stager::{Answer, Ask};
 use crate::wire::broker_worker::{Expected, RecordOrder, ToWorker};
@@ -38,8 +38,8 @@ impl Service {
     /// `SetActiveDiscRecorder`: looks at the disc, and selects the recorder if the image can go there.
     ///
     /// # Errors
-    /// `NotOpened`, `NoActiveFormat`, `Busy`, `DeviceNotPresent`, `DeviceNotAccessible`, what [`select::check`]
-    /// says of the disc, and what the worker says of the drive.
+    /// `NotOpened`, `NoActiveFormat`, `Busy`, `DeviceNotPresent`, `DeviceNotAccessible`, what [`select::target`]
+    /// says of the disc, what the worker says of the drive, and what the import of the disc's tree says.
     pub async fn select_recorder(
         &self,
         caller: &Caller,
@@ -47,7 +47,7 @@ impl Service {
         path: &str,
         multisession: Multisession,
     ) -> Result<()> {
-        let (_occupied, scope) = self.occupy(session, "SetActiveDiscRecorder", |session| {
+        let (occupied, scope) = self.occupy(session, "SetActiveDiscRecorder", |session| {
             session.active_format()?;
             session.check_idle()?;
             Ok(session.scope.clone())
@@ -61,18 +61,38 @@ impl Service {
         // A lock on every recorder was asked for as that; each is asked for by name when it is chosen.
         let plug = self.authorize_recorder(caller, names::ACTION_OPEN, &id).await?;
         let seen = self.inspect(&id).await?;
-        select::check(&id, seen.medium.as_ref(), multisession)?;
+        let target = select::target(&id, seen.medium.as_ref(), multisession)?;
         let Some(medium) = seen.medium else { return Err(select::no_medium(&id)) };
+        self.state().plugged_mut(&id, &plug)?.settings.write_speed = None;
+        let (start, free) = (medium.next_writable.unwrap_or_default(), medium.free_blocks);
+        let multisession = target.decided();
+        let selection =
+            Selection { recorder: id, medium, start, free, lost: false, multisession, imprint: None };
+        match target {
+            select::Target::Append { .. } => self.import(session, selection, target, occupied).await,
+            select::Target::New => self.select(session, selection).await,
+        }
+    }
+
+    /// Selects a disc for an image with a tree of its own.
+    async fn select(&self, number: u64, selection: Selection) -> Result<()> {
+        let stager = {
+            let mut state = self.state();
+            let session = state.session_mut(number)?;
+            session.stager.clone().filter(|stager| session.imported && !stager.is_gone())
+        };
+        let left = match stager {
+            Some(stager) => Some(blocks(stager.ask(Ask::Forget, &[]).await?)?),
+            None => None,
+        };
         let mut guard = self.state();
         let state = &mut *guard;
-        let session = state.sessions.get_mut(&session).ok_or_else(forgotten)?;
-        let recorder = state
-            .recorders
-            .get_mut(&id)
-            .filter(|recorder| recorder.plug == plug)
-            .ok_or_else(|| select::no_recorder(&id))?;
-        recorder.settings.write_speed = None;
-        session.selection = Some(Selection { recorder: id, medium, lost: false });
+        let session = state.sessions.get_mut(&number).ok_or_else(forgotten)?;
+        session.imported = false;
+        if let Some(blocks) = left {
+            session.set_staged(blocks, session.staged);
+        }
+        session.selection = Some(selection);
         Ok(())
     }
 
@@ -166,7 +186,7 @@ impl Burn {
 
     async fn burn(&mut self, turn: &Turn) -> Result<Report> {
         self.service.report(self.handle.number, Progress::begin(Phase::Preparing));
-        let start = self.selection.medium.next_writable.unwrap_or(0);
+        let start = self.selection.start;
         let stager = self.service.stager(self.session).await?;
         let plan = stager.begin(Ask::Plan { start }, &[]).await?;
         let blocks = match stager.follow(plan, &self.handle, |_| {}).await? {
@@ -191,7 +211,8 @@ impl Burn {
             self.service.look(turn.recorder());
         }
         match ended.result {
-            Ok(report) => {
+            Ok(mut report) => {
+                self.tell_of_hidden(&mut report);
                 // It has nothing to say but that it has finished, and takes no other request before.
                 if let Err(error) = feed.stager.last_word(&mut feed.request).await {
                     tracing::warn!("the disc is written, and its stager failed afterwards: {error}");
@@ -222,8 +243,9 @@ impl Burn {
             expected: Expected {
                 profile: medium.profile,
                 next_writable: start,
-                free_blocks: medium.free_blocks,
+                free_blocks: self.selection.free,
             },
+            imprint: self.selection.imprint,
         };
         // The stager first: whatever becomes of it, the worker sees it in the ring and closes the disc properly.
         let request = stager.begin(Ask::Feed, &[producer.memory.as_fd(), producer.wake.as_fd()]).await?;
@@ -242,10 +264,22 @@ impl Burn {
         worker.follow(handle.cancel.clone(), report).await
     }
 
+    /// Says that the files of earlier sessions are not in the tree that readers see now.
+    fn tell_of_hidden(&self, report: &mut Report) {
+        let Selection { medium, multisession, .. } = &self.selection;
+        if *multisession == Decided::New && medium.sessions > 0 && medium.status == DiscStatus::Appendable {
+            let sessions = medium.sessions;
+            report.notes.push(format!(
+                "The disc holds {sessions} earlier session(s). As was asked for, their files are not in the directory \
+                 tree that readers find now; they are still on the disc."
+            ));
+        }
+    }
+
     fn check_disc(&self, seen: &Inspection, blocks: u64) -> Result<()> {
         let id = &self.selection.recorder;
         check_same(id, &self.selection.medium, seen.medium.as_ref())?;
-        let free = self.selection.medium.free_blocks;
+        let free = self.selection.free;
         if blocks <= free {
             return Ok(());
         }

@@ -56,6 +56,8 @@ pub enum Activity {
     None,
     /// The disc is looked at.
     Looking,
+    /// The directories of the disc are read, for a session that goes on with it.
+    Importing,
     /// The disc is ejected or loaded.
     Moving,
     /// A disc is recorded.
@@ -158,7 +160,7 @@ impl Recorder {
         match self.activity {
             Activity::Burning => RecorderState::Burning,
             Activity::Erasing => RecorderState::Erasing,
-            Activity::Looking | Activity::Moving => RecorderState::Busy,
+            Activity::Looking | Activity::Importing | Activity::Moving => RecorderState::Busy,
             Activity::None if held => RecorderState::Opened,
             Activity::None => RecorderState::Idle,
         }

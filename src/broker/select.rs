@@ -1,12 +1,37 @@
-//! `SetActiveDiscRecorder`: is the disc in the drive one that the image can go to?
+//! `SetActiveDiscRecorder`: is the disc in the drive one that the image can go to, and does it go on with what is there?
 
+use super::session::Decided;
 use crate::api::{DiscStatus, Error, ErrorKind, MediaKind, Medium, Multisession, Result};
 
-/// Refuses a disc that cannot take a new image, and says what to do instead.
+/// Where the image for a disc begins, and what becomes of that which is on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The image has a tree of its own.
+    New,
+    /// The tree of an earlier session is imported.
+    Append {
+        /// The session's first block.
+        session: u32,
+        /// The first block in which nothing is recorded.
+        end: u32,
+    },
+}
+
+impl Target {
+    /// What of it the bus shows.
+    pub const fn decided(self) -> Decided {
+        match self {
+            Self::New => Decided::New,
+            Self::Append { .. } => Decided::Append,
+        }
+    }
+}
+
+/// Decides what to do with a disc, or refuses one that cannot take the image, and says what to do instead.
 ///
 /// # Errors
-/// `MediumNotPresent`, `MediumInvalidType`, `NotSupported`, `CannotWriteToMedia`, `DiscFull`.
-pub fn check(recorder: &str, medium: Option<&Medium>, multisession: Multisession) -> Result<()> {
+/// `MediumNotPresent`, `MediumInvalidType`, `CannotWriteToMedia`, `DiscFull`.
+pub fn target(recorder: &str, medium: Option<&Medium>, wish: Multisession) -> Result<Target> {
     let Some(medium) = medium else { return Err(no_medium(recorder)) };
     let kind = medium.kind();
     let refuse = |error, why: String| {
@@ -18,27 +43,46 @@ pub fn check(recorder: &str, medium: Option<&Medium>, multisession: Multisession
             "is pressed, or recorded and closed, and takes no data. Insert a blank disc.".into(),
         );
     }
-    if multisession == Multisession::Append {
-        return refuse(
-            ErrorKind::NotSupported,
-            "cannot be added to: appending a session is not supported. Leave “multisession” out and \
-             insert a blank disc."
-                .into(),
-        );
-    }
     if medium.protected {
         return refuse(
             ErrorKind::CannotWriteToMedia,
             "is write-protected. Move its tab, or insert another disc.".into(),
         );
     }
-    match medium.status {
-        DiscStatus::Blank | DiscStatus::Other => {}
-        DiscStatus::Appendable | DiscStatus::Closed => {
-            let erase = if medium.rewritable { "Erase it first, or insert" } else { "Insert" };
-            return refuse(ErrorKind::CannotWriteToMedia, format!("is not blank. {erase} a blank disc."));
+    let erase = if medium.rewritable { "Erase it first, or insert" } else { "Insert" };
+    let target = match (medium.status, wish, last_session(medium)) {
+        (DiscStatus::Closed, ..) => {
+            return refuse(ErrorKind::CannotWriteToMedia, format!("is closed. {erase} a blank disc."));
         }
-    }
+        (DiscStatus::Appendable, ..) if medium.damaged => {
+            return refuse(
+                ErrorKind::CannotWriteToMedia,
+                format!("has a last session that was cut off. {erase} a blank disc."),
+            );
+        }
+        (DiscStatus::Appendable, Multisession::Auto | Multisession::Append, Some(session)) => {
+            Target::Append { session, end: medium.next_writable.unwrap_or_default() }
+        }
+        // What is on a disc that is written anywhere has no sessions but in its file system, which begins at block 0.
+        (DiscStatus::Other, Multisession::Auto | Multisession::Append, _) => {
+            Target::Append { session: 0, end: u32::try_from(medium.total_blocks).unwrap_or(u32::MAX) }
+        }
+        (DiscStatus::Other, Multisession::New, _) => {
+            return refuse(
+                ErrorKind::CannotWriteToMedia,
+                "is not blank. Erase it first, or leave “multisession” out to go on with what is on it."
+                    .into(),
+            );
+        }
+        (_, Multisession::Append, _) => {
+            return refuse(
+                ErrorKind::CannotWriteToMedia,
+                "holds no data session to append to. Leave “multisession” out, or insert the disc to go on with."
+                    .into(),
+            );
+        }
+        (DiscStatus::Appendable | DiscStatus::Blank, ..) => Target::New,
+    };
     if medium.next_writable.is_none() {
         return refuse(
             ErrorKind::CannotWriteToMedia,
@@ -46,9 +90,16 @@ pub fn check(recorder: &str, medium: Option<&Medium>, multisession: Multisession
         );
     }
     if medium.free_blocks == 0 {
-        return refuse(ErrorKind::DiscFull, "has no room left. Insert a blank disc.".into());
+        return refuse(ErrorKind::DiscFull, format!("has no room left. {erase} a blank disc."));
     }
-    Ok(())
+    Ok(target)
+}
+
+/// The first block of the last session, if it begins with data.
+fn last_session(medium: &Medium) -> Option<u32> {
+    let number = medium.tracks.iter().map(|track| track.session).max()?;
+    let first = medium.tracks.iter().filter(|track| track.session == number).min_by_key(|track| track.number);
+    first.filter(|track| track.data).map(|track| track.start)
 }
 
 /// Whether these may be two looks at one disc that nobody has written to in between.
@@ -84,6 +135,7 @@ pub fn no_recorder(recorder: &str) -> Error {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::api::TrackSummary;
 
     /// An 80-minute CD-R as it comes from the spindle.
     pub fn blank_cd() -> Medium {
@@ -105,13 +157,13 @@ pub mod tests {
     }
 
     fn refusal(medium: Medium) -> Option<(ErrorKind, String)> {
-        check("sr0", Some(&medium), Multisession::Auto).err().map(|error| (error.kind, error.message))
+        target("sr0", Some(&medium), Multisession::Auto).err().map(|error| (error.kind, error.message))
     }
 
     #[test]
     fn a_blank_disc_is_taken_and_an_empty_drive_is_not() {
         assert_eq!(refusal(blank_cd()), None);
-        let error = check("sr0", None, Multisession::Auto).unwrap_err();
+        let error = target("sr0", None, Multisession::Auto).unwrap_err();
         assert_eq!(error.kind, ErrorKind::MediumNotPresent);
     }
 
@@ -120,9 +172,9 @@ pub mod tests {
         let closed = Medium { status: DiscStatus::Closed, next_writable: None, free_blocks: 0, ..blank_cd() };
         let (kind, message) = refusal(closed.clone()).unwrap();
         assert_eq!(kind, ErrorKind::CannotWriteToMedia);
-        assert_eq!(message, "The disc in sr0 (CD-R) is not blank. Insert a blank disc.");
+        assert_eq!(message, "The disc in sr0 (CD-R) is closed. Insert a blank disc.");
         let (_, message) = refusal(Medium { profile: 0x0a, rewritable: true, ..closed }).unwrap();
-        assert_eq!(message, "The disc in sr0 (CD-RW) is not blank. Erase it first, or insert a blank disc.");
+        assert_eq!(message, "The disc in sr0 (CD-RW) is closed. Erase it first, or insert a blank disc.");
     }
 
     #[test]
@@ -131,7 +183,50 @@ pub mod tests {
         assert_eq!(kind(Medium { free_blocks: 0, ..blank_cd() }), Some(ErrorKind::DiscFull));
         assert_eq!(kind(Medium { profile: 0x08, ..blank_cd() }), Some(ErrorKind::MediumInvalidType));
         assert_eq!(kind(Medium { protected: true, ..blank_cd() }), Some(ErrorKind::CannotWriteToMedia));
-        let append = check("sr0", Some(&blank_cd()), Multisession::Append).unwrap_err();
-        assert_eq!(append.kind, ErrorKind::NotSupported);
+    }
+
+    fn track(number: u16, session: u16, start: u32, data: bool) -> TrackSummary {
+        TrackSummary { number, session, start, blocks: 100, data }
+    }
+
+    fn appendable() -> Medium {
+        Medium {
+            status: DiscStatus::Appendable,
+            sessions: 2,
+            tracks: vec![track(1, 1, 0, true), track(2, 2, 11_502, true)],
+            next_writable: Some(18_504),
+            ..blank_cd()
+        }
+    }
+
+    #[test]
+    fn an_appendable_disc_is_gone_on_with_unless_another_tree_is_wanted() {
+        let decided = |medium: &Medium, wish| target("sr0", Some(medium), wish).map_err(|error| error.kind);
+        let append = Ok(Target::Append { session: 11_502, end: 18_504 });
+        assert_eq!(decided(&appendable(), Multisession::Auto), append);
+        assert_eq!(decided(&appendable(), Multisession::Append), append);
+        assert_eq!(decided(&appendable(), Multisession::New), Ok(Target::New));
+        assert_eq!(decided(&blank_cd(), Multisession::New), Ok(Target::New));
+        let refused = Err(ErrorKind::CannotWriteToMedia);
+        assert_eq!(decided(&blank_cd(), Multisession::Append), refused);
+        assert_eq!(decided(&Medium { damaged: true, ..appendable() }, Multisession::Auto), refused);
+        let closed = Medium { status: DiscStatus::Closed, next_writable: None, ..appendable() };
+        assert_eq!(decided(&closed, Multisession::Append), refused);
+    }
+
+    #[test]
+    fn a_disc_that_is_written_anywhere_grows_and_is_not_overwritten_unasked() {
+        let dvd = Medium { profile: 0x1a, status: DiscStatus::Other, rewritable: true, ..blank_cd() };
+        let decided = |wish| target("sr0", Some(&dvd), wish).map_err(|error| error.kind);
+        assert_eq!(decided(Multisession::Auto), Ok(Target::Append { session: 0, end: 359_849 }));
+        assert_eq!(decided(Multisession::New), Err(ErrorKind::CannotWriteToMedia));
+    }
+
+    #[test]
+    fn behind_audio_there_is_no_tree_to_go_on_with() {
+        let audio = Medium { tracks: vec![track(1, 1, 0, false), track(2, 1, 500, false)], ..appendable() };
+        assert_eq!(target("sr0", Some(&audio), Multisession::Auto).unwrap(), Target::New);
+        let error = target("sr0", Some(&audio), Multisession::Append).unwrap_err();
+        assert!(error.message.contains("no data session to append to"), "{}", error.message);
     }
 }

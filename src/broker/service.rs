@@ -377,7 +377,10 @@ impl Drop for Occupied {
     fn drop(&mut self) {
         let leaving = match self.service.state().sessions.get_mut(&self.session) {
             Some(session) => {
-                session.activity = None;
+                // The call may have left a job behind it.
+                if matches!(session.activity, Some(Activity::Calling(_))) {
+                    session.activity = None;
+                }
                 session.touched = Instant::now();
                 session.leaving
             }

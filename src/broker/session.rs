@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::locks::{Asker, LockId, Scope};
 use super::stager_link::StagerLink;
 use crate::api::{Error, ErrorKind, JolietProperties, Medium, Result, names};
+use crate::wire::broker_worker::Imprint;
 
 /// A session, from `Open` to `Close` and a while beyond.
 #[derive(Debug)]
@@ -27,8 +28,10 @@ pub struct Session {
     pub properties: JolietProperties,
     /// Blocks that the staged image takes; 0 while it is empty.
     pub used_blocks: u64,
-    /// Something has been staged.
+    /// Something has been staged, or was taken out of what was imported.
     pub staged: bool,
+    /// The stager holds the tree of an earlier session.
+    pub imported: bool,
     /// What is under way.
     pub activity: Option<Activity>,
     /// It is to close when the running job has ended.
@@ -66,8 +69,38 @@ pub struct Selection {
     pub recorder: String,
     /// The disc that the image is planned for.
     pub medium: Medium,
+    /// Where the image begins on it.
+    pub start: u32,
+    /// Blocks that it has from there on.
+    pub free: u64,
     /// The recorder was unplugged since.
     pub lost: bool,
+    /// What becomes of that which the disc holds.
+    pub multisession: Decided,
+    /// The session whose tree was imported, when there is one.
+    pub imprint: Option<Imprint>,
+}
+
+/// What was decided of the sessions that a disc holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The image has a tree of its own.
+    New,
+    /// The image goes on with the tree of the last session.
+    Append,
+    /// That tree was cleared away: the disc has to be selected again.
+    Dropped,
+}
+
+impl Decided {
+    /// The word on the bus.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Append => "append",
+            Self::Dropped => "",
+        }
+    }
 }
 
 /// What a session is doing.
@@ -75,6 +108,8 @@ pub struct Selection {
 pub enum Activity {
     /// Staging, as this job.
     Adding(u64),
+    /// Reading the tree of the disc that is to be appended to, as this job.
+    Importing(u64),
     /// Recording, as this job.
     Burning(u64),
     /// A call that is over in a moment.
@@ -105,6 +140,7 @@ impl Session {
         let doing = match self.activity {
             None => return Ok(()),
             Some(Activity::Adding(job)) => format!("is staging files (job {job})"),
+            Some(Activity::Importing(job)) => format!("is reading the disc's directories (job {job})"),
             Some(Activity::Burning(job)) => format!("is recording a disc (job {job})"),
             Some(Activity::Calling(method)) => format!("has not finished {method}"),
         };
@@ -175,6 +211,14 @@ impl Session {
     pub fn check_record(&self) -> Result<&Selection> {
         let selection = self.active_recorder()?;
         self.check_idle()?;
+        if selection.multisession == Decided::Dropped {
+            let message = format!(
+                "The disc in {} holds sessions, and their directory tree was cleared away: a disc recorded now would \
+                 hide them. Call SetActiveDiscRecorder again, with “multisession” set to “new” if that is meant.",
+                selection.recorder
+            );
+            return Err(Error::new(ErrorKind::CannotWriteToMedia, message));
+        }
         if !self.staged {
             return Err(Error::new(
                 ErrorKind::InvalidImage,
@@ -193,19 +237,25 @@ impl Session {
     /// not count.
     pub fn set_staged(&mut self, blocks: u64, anything: bool) {
         self.staged = anything;
-        self.used_blocks = if anything { blocks } else { 0 };
+        self.used_blocks = if anything || self.imported { blocks } else { 0 };
     }
 
     /// Forgets the staged image; the stager must forget it as well.
     pub fn clear_image(&mut self) {
         self.used_blocks = 0;
         self.staged = false;
+        self.imported = false;
+        if let Some(selection) = &mut self.selection
+            && selection.multisession == Decided::Append
+        {
+            (selection.multisession, selection.imprint) = (Decided::Dropped, None);
+        }
     }
 
     /// The job that is under way.
     pub const fn job(&self) -> Option<u64> {
         match self.activity {
-            Some(Activity::Adding(job) | Activity::Burning(job)) => Some(job),
+            Some(Activity::Adding(job) | Activity::Importing(job) | Activity::Burning(job)) => Some(job),
             Some(Activity::Calling(_)) | None => None,
         }
     }
@@ -223,6 +273,7 @@ impl Session {
         match (self.activity, self.format, &self.selection) {
             (Some(Activity::Burning(_)), ..) => "burning",
             (Some(Activity::Adding(_)), ..) => "adding",
+            (Some(Activity::Importing(_)), ..) => "importing",
             (_, None, _) => "open",
             (_, Some(_), Some(selection)) if !selection.lost => "ready",
             (_, Some(_), _) => "format",
@@ -280,10 +331,23 @@ mod tests {
             properties: JolietProperties::default(),
             used_blocks: 0,
             staged: false,
+            imported: false,
             activity: None,
             leaving: false,
             touched: Instant::now(),
             stager: None,
+        }
+    }
+
+    fn selection() -> Selection {
+        Selection {
+            recorder: "sr0".into(),
+            medium: blank_cd(),
+            start: 0,
+            free: 359_849,
+            lost: false,
+            multisession: Decided::New,
+            imprint: None,
         }
     }
 
@@ -297,7 +361,7 @@ mod tests {
         assert_eq!(refusal(&session), Some(ErrorKind::NoActiveFormat));
         session.format = Some(Format::Joliet);
         assert_eq!(refusal(&session), Some(ErrorKind::NoActiveRecorder));
-        session.selection = Some(Selection { recorder: "sr0".into(), medium: blank_cd(), lost: false });
+        session.selection = Some(selection());
         assert_eq!(refusal(&session), Some(ErrorKind::InvalidImage));
         session.staged = true;
         assert_eq!(refusal(&session), None);
@@ -310,12 +374,32 @@ mod tests {
     }
 
     #[test]
+    fn a_disc_whose_tree_was_cleared_away_is_not_recorded_before_it_is_selected_again() {
+        let mut session = session();
+        session.format = Some(Format::Joliet);
+        session.selection = Some(Selection { multisession: Decided::Append, ..selection() });
+        session.imported = true;
+        session.set_staged(77, false);
+        assert_eq!((session.used_blocks, refusal(&session)), (77, Some(ErrorKind::InvalidImage)));
+        session.set_staged(78, true);
+        assert_eq!(refusal(&session), None);
+        session.clear_image();
+        session.set_staged(90, true);
+        assert_eq!(refusal(&session), Some(ErrorKind::CannotWriteToMedia));
+        assert_eq!(session.selection.as_ref().unwrap().multisession.name(), "");
+        // What was to hide the old tree from the start still is.
+        session.selection = Some(selection());
+        session.clear_image();
+        assert_eq!(session.selection.unwrap().multisession, Decided::New);
+    }
+
+    #[test]
     fn the_state_is_named_after_what_comes_next() {
         let mut session = session();
         assert_eq!(session.state_name(), "open");
         session.format = Some(Format::Joliet);
         assert_eq!(session.state_name(), "format");
-        session.selection = Some(Selection { recorder: "sr0".into(), medium: blank_cd(), lost: false });
+        session.selection = Some(selection());
         assert_eq!(session.state_name(), "ready");
         session.activity = Some(Activity::Burning(1));
         assert_eq!((session.state_name(), session.job()), ("burning", Some(1)));

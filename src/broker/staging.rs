@@ -53,7 +53,7 @@ impl Service {
                 uid: entry.owner.uid,
                 connection: entry.owner.connection.clone(),
             };
-            let capacity = entry.selection.as_ref().map(|selection| selection.medium.free_blocks);
+            let capacity = entry.selection.as_ref().map(|selection| selection.free);
             let handle = self.enter_job(state, about)?;
             state.session_mut(session)?.activity = Some(Activity::Adding(handle.number));
             (handle, capacity)
@@ -276,7 +276,11 @@ fn idle_joliet(session: &Session) -> Result<()> {
     session.check_idle()
 }
 
-fn blocks(answer: Answer) -> Result<u64> {
+/// The size that an answer tells.
+///
+/// # Errors
+/// `HelperFailed` for an answer to another question.
+pub fn blocks(answer: Answer) -> Result<u64> {
     match answer {
         Answer::Blocks(blocks) => Ok(blocks),
         other => Err(out_of_turn(&other)),
@@ -295,6 +299,7 @@ pub fn out_of_turn(answer: &Answer) -> Error {
     let what = match answer {
         Answer::Nothing => "nothing",
         Answer::Added(_) => "an addition",
+        Answer::Imported(_) => "an import",
         Answer::Entries(..) => "a list",
         Answer::Blocks(_) => "a size",
     };

@@ -10,6 +10,8 @@
 //! - `plan`: the image and what may be done to it
 //! - `origin`, `walk`, `contents`, `identity`, `open`: from a directory to names and identities, and back to open files
 //! - `own_stash`, `stash`: where copies go, and copies
+//! - `import`: the tree of an earlier session, read through the recorder's process
+//! - `stash`: copies
 //! - `feed`: the stream
 //! - `local`: walk and stream without a process of their own
 //! - `errors`: the sentences
@@ -18,6 +20,7 @@ mod contents;
 mod errors;
 mod feed;
 mod identity;
+mod import;
 mod local;
 mod open;
 mod origin;

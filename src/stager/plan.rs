@@ -1,15 +1,20 @@
 //! The staged image: its names, its contents, and what may be done to them. Every change is made wholly or not at all.
 
+use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::contents::Contents;
 use super::errors;
+use super::import::read_tree;
 use super::open::check_all;
 use super::origin::Origin;
 use super::pulse::Pulse;
 use super::stash::Stash;
 use super::walk::{DEPTH_MAX, Rules, Walk};
-use crate::api::{AddOptions, AddSummary, Entry, EntryKind, Error, ErrorKind, JolietProperties, Result};
+use crate::api::{
+    AddOptions, AddSummary, Entry, EntryKind, Error, ErrorKind, ImportSummary, JolietProperties, Result,
+};
+use crate::image::read::Bounds;
 use crate::image::{ContentId, JolietLength, Kind, Layout, Meta, NodeId, Options, Tree, TreeError};
 
 /// Longest volume name: what ISO 9660 holds (ECMA-119 8.4.8); Joliet keeps the first 16 characters.
@@ -26,6 +31,8 @@ pub struct Image {
     stash: Stash,
     max_entries: u64,
     layout: Option<Layout>,
+    /// The volume name of the session that the tree was imported from.
+    inherited_name: Option<String>,
 }
 
 impl Image {
@@ -38,6 +45,7 @@ impl Image {
             stash,
             max_entries,
             layout: None,
+            inherited_name: None,
         }
     }
 
@@ -191,6 +199,57 @@ impl Image {
         self.layout = None;
         self.tree = Tree::new(directory_meta());
         self.contents = Contents::default();
+        self.inherited_name = None;
+        self.blocks()
+    }
+
+    /// Takes in the tree of an earlier session, read through a worker's socket, instead of any that was imported before.
+    /// What was added stays, and wins over imported files of the same names.
+    ///
+    /// # Errors
+    /// As for [`read_tree`]; `FileExists` where a directory meets something else. The image is then as it was.
+    pub fn import(
+        &mut self,
+        socket: OwnedFd,
+        start: u32,
+        end: u32,
+        pulse: &mut Pulse<'_>,
+    ) -> Result<ImportSummary> {
+        let added = self.tree.without_imported()?;
+        let counts = added.counts();
+        let own = counts.directories + counts.files + counts.symlinks;
+        let entries = self.max_entries.saturating_sub(own);
+        let bounds = Bounds { end, entries, directory: directory_meta() };
+        let imported = read_tree(socket, start, bounds, pulse)?;
+        let counts = imported.tree.counts();
+        let mut tree = imported.tree;
+        tree.merge(tree.root(), &added, true)?;
+        let name = self.inherited_name.replace(imported.volume_name.clone());
+        let before = std::mem::replace(&mut self.tree, tree);
+        self.layout = None;
+        let used_blocks = self.blocks().inspect_err(|_| {
+            (self.tree, self.inherited_name) = (before, name);
+        })?;
+        Ok(ImportSummary {
+            files: counts.files,
+            directories: counts.directories - 1,
+            symlinks: counts.symlinks,
+            left_out: imported.left_out,
+            volume_name: imported.volume_name,
+            checksum: imported.checksum,
+            end: imported.end,
+            used_blocks,
+        })
+    }
+
+    /// Forgets what was imported, and gives the blocks that the image takes then.
+    ///
+    /// # Errors
+    /// None that can be thought of: what was added could be laid out before.
+    pub fn forget_imported(&mut self) -> Result<u64> {
+        self.tree = self.tree.without_imported()?;
+        self.inherited_name = None;
+        self.layout = None;
         self.blocks()
     }
 
@@ -267,7 +326,7 @@ impl Image {
     pub(super) fn options(&self, start: u32) -> Options {
         let now = now();
         let name = match self.properties.volume_name.as_str() {
-            "" => today(now),
+            "" => self.inherited_name.clone().unwrap_or_else(|| today(now)),
             name => name.to_owned(),
         };
         let length = if self.properties.long_names { JolietLength::Long } else { JolietLength::Standard };
@@ -352,20 +411,24 @@ impl Image {
 /// A copy of a tree without the places of what was removed, in which the contents have their new numbers.
 fn rebuilt(old: &Tree, contents: &[ContentId]) -> std::result::Result<Tree, TreeError> {
     let mut tree = Tree::new(old.meta(old.root()));
+    tree.share_on_disc(old);
     let mut pending = vec![(old.root(), tree.root())];
     while let Some((from, to)) = pending.pop() {
         for child in old.children(from) {
             let (name, meta) = (old.name(child), old.meta(child));
-            match old.kind(child) {
-                Kind::Dir => pending.push((child, tree.add_dir(to, name, meta)?)),
+            let copy = match old.kind(child) {
+                Kind::Dir => {
+                    let copy = tree.add_dir(to, name, meta)?;
+                    pending.push((child, copy));
+                    copy
+                }
                 Kind::File { content, size } => {
                     let content = contents.get(content.0 as usize).copied().unwrap_or(content);
-                    tree.add_file(to, name, meta, content, size)?;
+                    tree.add_file(to, name, meta, content, size)?
                 }
-                Kind::Symlink { target } => {
-                    tree.add_symlink(to, name, meta, target)?;
-                }
-            }
+                Kind::Symlink { target } => tree.add_symlink(to, name, meta, target)?,
+            };
+            tree.set_imported(copy, old.is_imported(child));
         }
     }
     Ok(tree)

@@ -106,6 +106,11 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
             };
             image.add(origin, &options, capacity, pulse).map(Answer::Added)
         }
+        Ask::Import { start, end } => match fds.next() {
+            Some(socket) => image.import(socket, start, end, pulse).map(Answer::Imported),
+            None => Ok(Answer::Nothing),
+        },
+        Ask::Forget => image.forget_imported().map(Answer::Blocks),
         Ask::Remove(path) => image.remove(&path).map(Answer::Blocks),
         Ask::List(path) => image.list(&path).map(|(entries, cut)| Answer::Entries(entries, cut)),
         Ask::Clear => image.clear().map(Answer::Blocks),
@@ -128,6 +133,8 @@ const fn phase(ask: &Ask) -> Phase {
     match ask {
         Ask::Add { .. } => Phase::Staging,
         Ask::Begin(_)
+        | Ask::Import { .. }
+        | Ask::Forget
         | Ask::Remove(_)
         | Ask::List(_)
         | Ask::Clear

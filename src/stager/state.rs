@@ -16,6 +16,8 @@ pub const fn allowed_in(ask: &Ask, state: State) -> bool {
     match ask {
         Ask::Begin(_) => matches!(state, State::Fresh),
         Ask::Add { .. }
+        | Ask::Import { .. }
+        | Ask::Forget
         | Ask::Remove(_)
         | Ask::List(_)
         | Ask::Clear
@@ -29,10 +31,11 @@ pub const fn allowed_in(ask: &Ask, state: State) -> bool {
 /// How many descriptors travel with a request, at least and at most.
 pub const fn descriptors(ask: &Ask) -> (usize, usize) {
     match ask {
-        Ask::Add { path: None, .. } => (1, 1),
+        Ask::Add { path: None, .. } | Ask::Import { .. } => (1, 1),
         Ask::Feed => (2, 2),
         Ask::Add { path: Some(_), .. }
         | Ask::Begin(_)
+        | Ask::Forget
         | Ask::Remove(_)
         | Ask::List(_)
         | Ask::Clear
@@ -47,6 +50,8 @@ pub const fn name(ask: &Ask) -> &'static str {
     match ask {
         Ask::Begin(_) => "Begin",
         Ask::Add { .. } => "Add",
+        Ask::Import { .. } => "Import",
+        Ask::Forget => "Forget",
         Ask::Remove(_) => "Remove",
         Ask::List(_) => "List",
         Ask::Clear => "Clear",

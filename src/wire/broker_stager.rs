@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{self, AddOptions, AddSummary, Entry, JolietProperties, Progress};
+use crate::api::{self, AddOptions, AddSummary, Entry, ImportSummary, JolietProperties, Progress};
 
 /// What the broker asks of a stager. Every message but `Cancel` carries a number that its answer repeats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,16 @@ pub enum Ask {
     List(String),
     /// Empty the image and the stash.
     Clear,
+    /// Take in the tree of a session of the disc in the recorder, instead of any that was taken in before. What was added
+    /// stays, and wins over files of the same names. Blocks are asked for through the socket that travels with the frame.
+    Import {
+        /// The session's first block.
+        start: u32,
+        /// The first block of the disc in which nothing is recorded.
+        end: u32,
+    },
+    /// Forget what was imported, and keep what was added.
+    Forget,
     /// Set the volume's properties.
     SetProperties(JolietProperties),
     /// Check every file against its recorded identity and lay out the image for a disc.
@@ -47,7 +57,7 @@ pub enum Ask {
     },
     /// Stream the planned image into the ring, whose two descriptors (memory, wake) travel with the frame.
     Feed,
-    /// End the running `Add`, `Plan` or `Feed`. Its number is that of the request to end.
+    /// End the running `Add`, `Import`, `Plan` or `Feed`. Its number is that of the request to end.
     Cancel,
 }
 
@@ -93,8 +103,10 @@ pub enum Answer {
     Nothing,
     /// What an `Add` brought.
     Added(AddSummary),
+    /// What an `Import` brought.
+    Imported(ImportSummary),
     /// The entries of a directory, sorted by name; the flag tells that the list was cut.
     Entries(Vec<Entry>, bool),
-    /// The blocks that the whole image takes now (`Remove`, `Clear`, `SetProperties`, `Plan`).
+    /// The blocks that the whole image takes now (`Remove`, `Clear`, `Forget`, `SetProperties`, `Plan`).
     Blocks(u64),
 }

@@ -16,6 +16,8 @@ pub enum ToWorker {
     Inspect,
     /// Record what comes through the ring, whose two descriptors (memory, wake) travel with the frame.
     Record(RecordOrder),
+    /// Read blocks for a stager, whose questions come through the socket that travels with the frame, until it leaves.
+    Read(ReadOrder),
     /// Blank the disc: the whole of it, or what makes it blank again.
     Erase {
         /// Every block, instead of the few that count.
@@ -42,6 +44,24 @@ pub struct RecordOrder {
     pub options: RecordOptions,
     /// What the disc looked like when the burn was planned; a difference is `WrongDisc`.
     pub expected: Expected,
+    /// The session whose tree was imported into the image; another one there is `WrongDisc`.
+    pub imprint: Option<Imprint>,
+}
+
+/// What may be read for a stager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadOrder {
+    /// The first block that is not to be read.
+    pub end: u32,
+}
+
+/// A block of the disc that an image goes on from: by it the disc is known again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imprint {
+    /// The block of the session's primary volume descriptor.
+    pub block: u32,
+    /// CRC-32 of its 2048 bytes.
+    pub checksum: u32,
 }
 
 /// What a plan expects to find in the drive.

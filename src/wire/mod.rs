@@ -8,6 +8,7 @@ mod channel;
 mod entrance;
 mod inheritance;
 pub mod ring;
+pub mod stager_worker;
 
 pub use channel::{AsyncChannel, Channel, ChannelError, MAX_FDS, MAX_FRAME, pair, watch};
 pub use entrance::{BROKER_USER, broker_socket};

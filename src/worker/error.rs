@@ -100,6 +100,8 @@ pub enum Doing {
     Erasing,
     /// Formatting.
     Formatting,
+    /// Reading the directories of an earlier session.
+    Importing,
     /// Moving the tray.
     Tray,
 }
@@ -175,7 +177,7 @@ impl<'a> Scene<'a> {
             (Trouble::Link { .. }, ..) | (_, _, Doing::Opening | Doing::Tray) => {
                 ErrorKind::DeviceNotAccessible
             }
-            (_, _, Doing::Looking) => ErrorKind::DiscInfo,
+            (_, _, Doing::Looking | Doing::Importing) => ErrorKind::DiscInfo,
         }
     }
 
@@ -192,6 +194,7 @@ impl<'a> Scene<'a> {
             Doing::Verifying => format!("The {disc} could not be read back{block}."),
             Doing::Erasing => format!("Erasing the {disc} failed."),
             Doing::Formatting => format!("Formatting the {disc} failed."),
+            Doing::Importing => format!("The {disc}'s directories could not be read{block}."),
             Doing::Tray => "The tray could not be moved.".to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A worker's standard input is its end of a channel to the broker ([`serve`]). The first message names a device; the
 //! worker opens it ([`device`]), looks at the drive and the disc ([`inspect()`]) and tells. From then on it does one
-//! thing at a time: look again, record ([`record()`]), blank ([`erase()`]), move the tray. A burn is a plan of the
+//! thing at a time: look again, read directories for a stager (`lend`), record ([`record()`]), blank ([`erase()`]), move the tray. A burn is a plan of the
 //! burn room, run step by step (`steps`), its blocks taken from the ring and written (`write`, `chunk`, `gauge`), read
 //! back (`verify`). Every command goes through one place (`drive`), which has the patience that the sense policy asks
 //! for; every failure is put into words in one place ([`error`]). While a disc is changed everybody else
@@ -23,6 +23,7 @@ mod formats;
 mod gauge;
 mod inspect;
 mod mounts;
+mod lend;
 mod record;
 mod refresh;
 mod resume;

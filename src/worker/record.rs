@@ -1,8 +1,8 @@
 //! A burn: look, plan, lock the tray, run the plan, verify, unlock, eject.
 
-use crate::api::{self, ErrorKind, Phase, Report, Verify};
+use crate::api::{self, BLOCK, ErrorKind, Phase, Report, Verify};
 use crate::burn::{self, Content, Harm, Plan};
-use crate::wire::broker_worker::{Expected, RecordOrder};
+use crate::wire::broker_worker::{Expected, Imprint, RecordOrder};
 use crate::wire::ring::Consumer;
 
 use super::acts::leave_test_write;
@@ -68,15 +68,30 @@ fn prepare(drive: &mut Drive<'_>, order: &RecordOrder) -> api::Result<(Look, Pla
         && !same_disc(expected, order)
     {
         tracing::info!(?expected, ordered = ?order.expected, "the disc is another one");
-        return Err(api::Error::new(
-            ErrorKind::WrongDisc,
-            "The disc in the drive is not the one that the image was planned for: nothing was written. Insert that \
-             disc again, or start the recording anew with this one.",
-        ));
+        return Err(wrong_disc());
+    }
+    if let Some(imprint) = order.imprint {
+        check_imprint(drive, imprint)?;
     }
     let plan = burn::plan_record(facts, content, &order.options)?;
     tracing::info!(plan = one_line(&plan), "recording");
     Ok((look, plan))
+}
+
+/// The session whose files the image names is on this disc: two discs of one series can agree in all their figures.
+fn check_imprint(drive: &mut Drive<'_>, imprint: Imprint) -> api::Result<()> {
+    let mut block = [0; BLOCK];
+    verify::read_at_once(drive, imprint.block, &mut block)
+        .map_err(|trouble| Scene::new(Doing::Preparing).at(imprint.block).error(&trouble))?;
+    if crc32fast::hash(&block) == imprint.checksum { Ok(()) } else { Err(wrong_disc()) }
+}
+
+fn wrong_disc() -> api::Error {
+    api::Error::new(
+        ErrorKind::WrongDisc,
+        "The disc in the drive is not the one that the image was planned for: nothing was written. Insert that disc \
+         again, or start the recording anew with this one.",
+    )
 }
 
 /// The disc is the one that was planned for. Drives count their free blocks otherwise once they are set up for

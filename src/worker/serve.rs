@@ -6,7 +6,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
 
 use crate::api::{self, Device, ErrorKind, Inspection, Report};
 use crate::mmc::transport::Traced;
-use crate::wire::broker_worker::{FromWorker, RecordOrder, ToWorker};
+use crate::wire::broker_worker::{FromWorker, ReadOrder, RecordOrder, ToWorker};
 use crate::wire::ring::{Consumer, RingEnd};
 use crate::wire::{Channel, ChannelError};
 
@@ -15,7 +15,7 @@ use super::broker::Broker;
 use super::device::{self, AnyTransport};
 use super::drive::Drive;
 use super::error::with_command;
-use super::{erase, inspect, record, refresh, tray};
+use super::{erase, inspect, lend, record, refresh, tray};
 
 /// A worker's end of its channel.
 pub type WorkerEnd = Channel<ToWorker, FromWorker>;
@@ -49,6 +49,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
         (ToWorker::Open(_), State::Idle | State::Busy) => Permission::Denied,
         (
             ToWorker::Inspect
+            | ToWorker::Read(_)
             | ToWorker::Record(_)
             | ToWorker::Erase { .. }
             | ToWorker::Eject
@@ -57,6 +58,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
         ) => Permission::Granted,
         (
             ToWorker::Inspect
+            | ToWorker::Read(_)
             | ToWorker::Record(_)
             | ToWorker::Erase { .. }
             | ToWorker::Eject
@@ -153,6 +155,7 @@ fn operate(
         let mut drive = Drive::new(device, &mut broker);
         let result = match ask {
             ToWorker::Record(order) => burn(&mut drive, &order, fds),
+            ToWorker::Read(order) => read(&mut drive, order, fds).map(|()| Report::default()),
             ToWorker::Erase { full, eject } => {
                 erase::erase(&mut drive, full, eject).map(|()| Report::default())
             }
@@ -207,6 +210,14 @@ fn look_again(device: &mut Traced<AnyTransport>, broker: &mut Broker<'_>) -> Opt
     }
 }
 
+fn read(drive: &mut Drive<'_>, order: ReadOrder, fds: Vec<OwnedFd>) -> api::Result<()> {
+    let [socket] = <[OwnedFd; 1]>::try_from(fds).map_err(|fds| {
+        let message = format!("A stager came with {} descriptors instead of one.", fds.len());
+        api::Error::new(ErrorKind::HelperFailed, message).with("source", "stager")
+    })?;
+    lend::lend(drive, order, socket)
+}
+
 fn burn(drive: &mut Drive<'_>, order: &RecordOrder, fds: Vec<OwnedFd>) -> api::Result<Report> {
     let broken = |why: String| api::Error::new(ErrorKind::HelperFailed, why).with("source", "ring");
     let [memory, wake] = <[OwnedFd; 2]>::try_from(fds).map_err(|fds| {
@@ -257,10 +268,12 @@ mod tests {
     #[test]
     fn what_may_be_asked_when_is_this_table() {
         let expected = Expected { profile: 9, next_writable: 0, free_blocks: 1 };
-        let order = RecordOrder { blocks: 1, start: 0, options: RecordOptions::default(), expected };
+        let options = RecordOptions::default();
+        let order = RecordOrder { blocks: 1, start: 0, options, expected, imprint: None };
         let asks = [
             ("open", ToWorker::Open(Device::Scsi("/dev/sr0".into()))),
             ("inspect", ToWorker::Inspect),
+            ("read", ToWorker::Read(ReadOrder { end: 1 })),
             ("record", ToWorker::Record(order)),
             ("erase", ToWorker::Erase { full: false, eject: false }),
             ("eject", ToWorker::Eject),
@@ -276,6 +289,7 @@ mod tests {
             table,
             "open    [Granted, Denied, Denied]\n\
              inspect [Denied, Granted, Denied]\n\
+             read    [Denied, Granted, Denied]\n\
              record  [Denied, Granted, Denied]\n\
              erase   [Denied, Granted, Denied]\n\
              eject   [Denied, Granted, Denied]\n\

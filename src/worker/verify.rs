@@ -112,7 +112,7 @@ fn read(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8], scene: Scene<'_>) -> a
     }
 }
 
-fn read_at_once(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8]) -> Result<(), Trouble> {
+pub(super) fn read_at_once(drive: &mut Drive<'_>, at: u32, bytes: &mut [u8]) -> Result<(), Trouble> {
     read_within(drive, at, bytes, READ)
 }
 

@@ -29,7 +29,7 @@ pub struct JolietObject {
 impl JolietObject {
     #[zbus(out_args("blocks"))]
     async fn get_total_data_blocks(&self, #[zbus(header)] header: Header<'_>) -> Result<u64> {
-        self.enter(&header, |session| Ok(session.active_recorder()?.medium.free_blocks)).await
+        self.enter(&header, |session| Ok(session.active_recorder()?.free)).await
     }
 
     #[zbus(out_args("blocks"))]

@@ -9,7 +9,7 @@ use crate::broker::error::Result;
 use crate::broker::face::Object;
 use crate::broker::options::{self, Dict};
 use crate::broker::service::Service;
-use crate::broker::session::{Format, Session};
+use crate::broker::session::{Decided, Format, Session};
 
 /// A session.
 pub struct SessionObject {
@@ -125,6 +125,14 @@ impl SessionObject {
     fn active_recorder(&self) -> OwnedObjectPath {
         let chosen = self.read(|session| session.selection.clone().filter(|selection| !selection.lost));
         path_of(chosen.map(|selection| Object::Recorder(selection.recorder)))
+    }
+
+    #[zbus(property)]
+    fn multisession(&self) -> String {
+        self.read(|session| {
+            let decided = session.selection.as_ref().filter(|one| !one.lost).map(|one| one.multisession);
+            decided.map_or("", Decided::name).to_owned()
+        })
     }
 
     #[zbus(property)]

@@ -18,6 +18,9 @@ use super::sources::sources;
 /// A single DIR gives its content to the root of the disc. Of several, each becomes a folder of its own name; files lie
 /// at the root. Two that would get the same name are refused, unless --overwrite is given.
 ///
+/// A disc that earlier sessions left open is gone on with: its files stay, and those that are given join them. A name that
+/// is on the disc already is refused, unless --overwrite is given.
+///
 /// The disc is finalised, and read back in full and compared, unless other is asked for. Ctrl-C while files are taken
 /// in ends it and leaves the disc alone. Once the burn has begun, Ctrl-C only ends this program: the burn goes on
 /// without it (exit code 8), and `discmaster jobs --cancel` ends it.
@@ -54,6 +57,12 @@ pub struct BurnArgs {
     /// Leave the disc open for a later session
     #[arg(long)]
     pub appendable: bool,
+    /// Go on with the files that are on the disc; only a disc to which can be appended will do
+    #[arg(long, conflicts_with = "new")]
+    pub append: bool,
+    /// Begin without the files that are on the disc: readers do not find them any more
+    #[arg(long)]
+    pub new: bool,
     /// Copy the files before burning, so that they may change meanwhile
     #[arg(long)]
     pub copy: bool,
@@ -77,6 +86,17 @@ pub enum Check {
     Quick,
     /// Every block is read and compared.
     Full,
+}
+
+impl BurnArgs {
+    /// The word on the bus for what becomes of the disc's files.
+    pub(super) const fn multisession(&self) -> &'static str {
+        match (self.append, self.new) {
+            (true, _) => "append",
+            (false, true) => "new",
+            (false, false) => "auto",
+        }
+    }
 }
 
 impl Check {

@@ -50,7 +50,18 @@ impl Burning {
         let options = Options::new().object("recorder", &recorder.path).text("client-name", "discmaster");
         let session = &*self.session.insert(client.open(options).await?);
         let format = client.select_format(session, names::JOLIET).await?;
-        client.select_recorder(session, &recorder.path, Options::new()).await?;
+        let options = Options::new().text("multisession", args.multisession());
+        client.select_recorder(session, &recorder.path, options).await?;
+        let selected = client.props(session, "Session").await?;
+        if selected.text("State") == "importing" {
+            screen.say("Reading what is on the disc");
+            let job = &*self.job.insert(selected.text("Job").to_owned());
+            follow(Follow { job, medium: "", harmless: true, until: None }, client, events, screen).await?;
+            self.job = None;
+        }
+        if client.props(session, "Session").await?.text("Multisession") == "append" {
+            screen.say("Going on with the files that are on the disc");
+        }
         if let Some(volume) = &args.volume {
             let properties = Options::new().text("VolumeName", volume);
             client.set(&format, "Joliet", "SetJolietProperties", properties).await?;

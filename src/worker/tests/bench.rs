@@ -121,7 +121,7 @@ pub fn order(drive: &mut dyn Transport, blocks: usize, options: RecordOptions) -
         next_writable: medium.next_writable.unwrap_or(0),
         free_blocks: medium.free_blocks,
     };
-    RecordOrder { blocks: blocks as u64, start: expected.next_writable, options, expected }
+    RecordOrder { blocks: blocks as u64, start: expected.next_writable, options, expected, imprint: None }
 }
 
 /// Records an image.

@@ -60,7 +60,7 @@ impl House {
             free_blocks: medium.free_blocks,
         };
         let (producer, consumer) = ring::create(16 * CHUNK).unwrap();
-        let order = ToWorker::Record(RecordOrder { blocks, start: 0, options, expected });
+        let order = ToWorker::Record(RecordOrder { blocks, start: 0, options, expected, imprint: None });
         self.broker.send(&order, &[consumer.memory.as_fd(), consumer.wake.as_fd()]).unwrap();
         producer
     }
@@ -170,7 +170,8 @@ fn a_burn_without_a_ring_is_refused() {
     let house = House::new("cd-r", Pace::Unlimited);
     house.open().unwrap();
     let expected = Expected { profile: 9, next_writable: 0, free_blocks: 1 };
-    let order = RecordOrder { blocks: 1, start: 0, options: RecordOptions::default(), expected };
+    let order =
+        RecordOrder { blocks: 1, start: 0, options: RecordOptions::default(), expected, imprint: None };
     let (result, _) = house.ask(&ToWorker::Record(order));
     assert_eq!(result.unwrap_err().kind, ErrorKind::HelperFailed);
 }
