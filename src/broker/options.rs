@@ -291,6 +291,7 @@ mod tests {
     fn options_given_are_taken() {
         let given = dict([
             ("simulate", true.into()),
+            ("unmount", true.into()),
             ("verify", "full".into()),
             ("speed", 7056_u32.into()),
             ("close", "appendable".into()),
@@ -299,6 +300,7 @@ mod tests {
         let expected = RecordOptions {
             simulate: true,
             eject: false,
+            unmount: true,
             verify: Verify::Full,
             speed: Some(7056),
             close: Close::Appendable,
