@@ -13,7 +13,8 @@ FOLDER     ?= /usr/share/doc
 BUILD_NEEDS := gcc libc6-dev libudev-dev pkg-config
 RUN_NEEDS   := dbus
 DEMO_NEEDS  := genisoimage
-TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0
+TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 \
+               ffmpeg flac lame sox vorbis-tools
 VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
 BENCH_NEEDS := xorriso genisoimage time
 

@@ -6,6 +6,7 @@ pub mod stager;
 pub mod vdrive;
 pub mod worker;
 
+pub mod audio;
 pub mod burn;
 pub mod image;
 

@@ -189,6 +189,8 @@ kinds! {
     FileChanged,
     /// A file to be staged cannot be read by the caller.
     FileUnreadable,
+    /// A file to be staged is damaged or cut off.
+    FileDamaged,
     /// A device node, socket or pipe was to be staged.
     SpecialFile,
     /// The medium or the recorder cannot do what was asked (test writes on DVD+R, for instance).

@@ -2,6 +2,7 @@
 //!
 //! Plain data without behaviour that could block, shared by the broker, the helpers and the command line.
 
+pub mod audio;
 mod error;
 mod job;
 mod medium;

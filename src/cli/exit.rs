@@ -179,6 +179,7 @@ impl Blame {
             | Kind::BootImageAndNonblankDisc
             | Kind::FileChanged
             | Kind::FileUnreadable
+            | Kind::FileDamaged
             | Kind::SpecialFile
             | Kind::NotSupported => Self::Before(Exit::NothingWritten),
         }

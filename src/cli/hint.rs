@@ -62,6 +62,7 @@ pub const fn hint(kind: ErrorKind) -> &'static str {
         Kind::EraseFailed => "try `discmaster erase --full`; a disc that refuses that too is worn out",
         Kind::FileChanged => "leave the files alone while they are burned, or take a copy first with --copy",
         Kind::FileUnreadable => "see to the file's permissions, or leave it out",
+        Kind::FileDamaged => "get the file anew, or leave it out",
         Kind::SpecialFile => "leave device nodes, sockets and pipes out with --skip-special",
         Kind::NotSupported => "see `discmaster info` for what this recorder and disc can do",
         Kind::LimitsExceeded => "close sessions that you no longer need, or burn fewer files at a time",

@@ -1,0 +1,292 @@
+//! An audio disc as it is staged: tracks, what is said of them, and how much room they take. Blocks are of 2352 bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, ErrorKind, Result};
+
+/// Bytes of a block of sound (IEC 60908).
+pub const AUDIO_BLOCK: usize = 2352;
+/// Tracks of a disc.
+pub const TRACKS_MAX: usize = 99;
+/// The shortest track: four seconds.
+pub const TRACK_MIN: u32 = 300;
+/// Blocks that a track written at once loses at its end, whatever the gap.
+pub const RUN_OUT: u64 = 2;
+/// Characters of one text.
+pub const TEXT_MAX: usize = 160;
+/// The longest gap before a track: a minute.
+pub const GAP_MAX: u32 = 4500;
+
+/// The staged tracks, as far as their sound goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlbumState {
+    /// The closed tracks' lengths.
+    pub tracks: Vec<u32>,
+    /// The open track's length, its last block counted whole.
+    pub open: Option<u32>,
+    /// The numbers of the tracks that were shorter than four seconds, and were filled up with silence.
+    pub padded: Vec<u8>,
+}
+
+impl AlbumState {
+    /// Closed and open tracks.
+    pub fn total_tracks(&self) -> usize {
+        self.tracks.len() + usize::from(self.open.is_some())
+    }
+
+    /// Blocks of sound.
+    pub fn sound(&self) -> u64 {
+        self.tracks.iter().chain(&self.open).copied().map(u64::from).sum()
+    }
+
+    /// Nothing is staged.
+    pub fn is_empty(&self) -> bool {
+        self.total_tracks() == 0
+    }
+}
+
+/// An audio disc as it is staged: its sound, and what is said of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Album {
+    /// The tracks' sound.
+    pub state: AlbumState,
+    /// What is said of the disc.
+    pub disc: DiscProperties,
+    /// What is said of the tracks; those behind the end have nothing said of them.
+    pub tracks: Vec<TrackProperties>,
+}
+
+impl Album {
+    /// What is said of a track, counted from 0.
+    pub fn track(&self, at: usize) -> TrackProperties {
+        self.tracks.get(at).cloned().unwrap_or_default()
+    }
+
+    /// Silent blocks before a track, counted from 0, if a recorder leaves `gap` where nothing else is asked. Before the
+    /// first track lies what every disc has there.
+    pub fn gap_before(&self, at: usize, gap: u32) -> u32 {
+        let asked = self.tracks.get(at).and_then(|track| track.pre_gap);
+        match at {
+            0 => 0,
+            _ => asked.unwrap_or(if self.disc.gapless { 0 } else { gap }),
+        }
+    }
+
+    /// Blocks that the tracks take, with what lies between them. A gap costs two blocks more than it has: a drive that
+    /// writes track by track takes them.
+    pub fn used(&self, gap: u32) -> u64 {
+        self.state.sound() + (0..self.state.total_tracks()).map(|at| self.cost_before(at, gap)).sum::<u64>()
+    }
+
+    /// Blocks that the open track can still take on a disc of `total`; without one, those that a new one could.
+    pub fn available(&self, total: u64, gap: u32) -> u64 {
+        let next = match self.state.open {
+            Some(_) => 0,
+            None => self.cost_before(self.state.total_tracks(), gap),
+        };
+        total.saturating_sub(self.used(gap)).saturating_sub(next)
+    }
+
+    fn cost_before(&self, at: usize, gap: u32) -> u64 {
+        match self.gap_before(at, gap) {
+            0 => 0,
+            gap => u64::from(gap) + RUN_OUT,
+        }
+    }
+}
+
+/// The texts of a disc or a track; an empty one is none (CD-TEXT packs 80h to 85h).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Texts {
+    /// What it is called.
+    pub title: String,
+    /// Who performs it.
+    pub performer: String,
+    /// Who wrote the words.
+    pub songwriter: String,
+    /// Who wrote the music.
+    pub composer: String,
+    /// Who arranged it.
+    pub arranger: String,
+    /// A message.
+    pub message: String,
+}
+
+impl Texts {
+    /// The texts' names on the bus, in the order of their packs.
+    pub const NAMES: [&str; 6] = ["Title", "Performer", "Songwriter", "Composer", "Arranger", "Message"];
+
+    /// The texts in the order of their names.
+    pub const fn all(&self) -> [&String; 6] {
+        [&self.title, &self.performer, &self.songwriter, &self.composer, &self.arranger, &self.message]
+    }
+
+    /// The same, to be changed.
+    pub const fn all_mut(&mut self) -> [&mut String; 6] {
+        [
+            &mut self.title,
+            &mut self.performer,
+            &mut self.songwriter,
+            &mut self.composer,
+            &mut self.arranger,
+            &mut self.message,
+        ]
+    }
+
+    /// There is no text.
+    pub fn is_empty(&self) -> bool {
+        self.all().iter().all(|text| text.is_empty())
+    }
+}
+
+/// What is said of a whole disc.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscProperties {
+    /// Its texts.
+    pub texts: Texts,
+    /// The publisher's number for it.
+    pub disc_id: String,
+    /// The kind of music.
+    pub genre: String,
+    /// Its number in shops, 13 digits; it is also the disc's media catalog number.
+    pub upc_ean: String,
+    /// Tracks follow each other without a gap.
+    pub gapless: bool,
+}
+
+/// What is said of a track.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackProperties {
+    /// Its texts.
+    pub texts: Texts,
+    /// The recording's code, 12 characters.
+    pub isrc: String,
+    /// Silent blocks before it; `None` for the recorder's gap.
+    pub pre_gap: Option<u32>,
+    /// Where its index points from 2 on lie, in blocks from its beginning; ascending.
+    pub indexes: Vec<u32>,
+    /// It may be copied digitally.
+    pub copy_permitted: bool,
+    /// Its sound was recorded with pre-emphasis.
+    pub pre_emphasis: bool,
+}
+
+/// Which of a file's notes on its loudness is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplayGain {
+    /// None: as it is.
+    #[default]
+    None,
+    /// The track's: every track equally loud.
+    Track,
+    /// The album's: tracks keep their differences.
+    Album,
+}
+
+/// Options of `AddAudioFile`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioFileOptions {
+    /// The sound goes on where the track before ended, inside of its last block.
+    pub gapless: bool,
+    /// What is done about loudness.
+    pub replay_gain: ReplayGain,
+    /// The file's tags do not become the track's texts.
+    pub without_tags: bool,
+}
+
+/// What a sound file brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioFileSummary {
+    /// The texts in it.
+    pub texts: Texts,
+    /// The album's title and performer in it.
+    pub album: Texts,
+    /// The recording's code in it.
+    pub isrc: String,
+    /// Bytes of sound.
+    pub bytes: u64,
+    /// Samples that were too loud, and were cut.
+    pub clipped: u64,
+}
+
+/// A text as it may stand on a disc.
+///
+/// # Errors
+/// `InvalidArgs` when it is too long or has control characters.
+pub fn check_text(name: &str, text: &str) -> Result<()> {
+    if text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
+        let message = format!("“{name}” has at most {TEXT_MAX} characters, none of them for control.");
+        return Err(Error::new(ErrorKind::InvalidArgs, message));
+    }
+    Ok(())
+}
+
+/// A recording's code (ISO 3901) without its hyphens, or nothing.
+///
+/// # Errors
+/// `InvalidArgs` when it is none.
+pub fn check_isrc(code: &str) -> Result<String> {
+    let plain: String = code.chars().filter(|one| *one != '-').map(|one| one.to_ascii_uppercase()).collect();
+    let kinds = plain.bytes().enumerate().all(|(at, one)| match at {
+        0..2 => one.is_ascii_uppercase(),
+        2..5 => one.is_ascii_uppercase() || one.is_ascii_digit(),
+        _ => one.is_ascii_digit(),
+    });
+    if plain.is_empty() || (plain.len() == 12 && kinds) {
+        return Ok(plain);
+    }
+    let message = format!("“{code}” is not an ISRC: two letters, three letters or digits, seven digits.");
+    Err(Error::new(ErrorKind::InvalidArgs, message))
+}
+
+/// A number in shops, UPC or EAN, as the 13 digits of a media catalog number, or nothing.
+///
+/// # Errors
+/// `InvalidArgs` when it is none.
+pub fn check_upc_ean(number: &str) -> Result<String> {
+    let digits = number.bytes().all(|one| one.is_ascii_digit());
+    match number.len() {
+        0 => Ok(String::new()),
+        12 if digits => Ok(format!("0{number}")),
+        13 if digits => Ok(number.to_owned()),
+        _ => {
+            let message = format!("“{number}” is neither UPC nor EAN: 12 or 13 digits.");
+            Err(Error::new(ErrorKind::InvalidArgs, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_counted_between_tracks_and_before_a_new_one() {
+        let mut album = Album::default();
+        assert_eq!((album.used(150), album.available(1000, 150)), (0, 1000));
+        album.state.open = Some(300);
+        assert_eq!((album.used(150), album.available(1000, 150)), (300, 700));
+        album.state = AlbumState { tracks: vec![300], ..AlbumState::default() };
+        assert_eq!((album.used(150), album.available(1000, 150)), (300, 548));
+        album.state.open = Some(100);
+        assert_eq!((album.used(150), album.available(1000, 150)), (552, 448));
+        album.tracks =
+            vec![TrackProperties::default(), TrackProperties { pre_gap: Some(0), ..Default::default() }];
+        assert_eq!((album.used(150), album.available(1000, 150), album.available(10, 0)), (400, 600, 0));
+        album.tracks.clear();
+        album.disc.gapless = true;
+        assert_eq!(album.used(150), 400);
+    }
+
+    #[test]
+    fn codes_are_taken_in_the_ways_that_people_write_them_and_others_are_not() {
+        assert_eq!(check_isrc("de-a12-34-56789").unwrap(), "DEA123456789");
+        assert_eq!(check_isrc("").unwrap(), "");
+        for wrong in ["DEA12345678", "1EA123456789", "DEA12345678X", "ÄÄA123456789"] {
+            assert!(check_isrc(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(check_upc_ean("724384260958").unwrap(), "0724384260958");
+        assert!(check_upc_ean("12345").is_err() && check_upc_ean("123456789012x").is_err());
+        assert!(check_text("Title", "a\nb").is_err() && check_text("Title", &"ä".repeat(160)).is_ok());
+    }
+}

@@ -1,0 +1,341 @@
+//! CD-TEXT: from titles and names to packs, and back (MMC-6 annex J, IEC 61866). One block, one language.
+
+use encoding_rs::SHIFT_JIS;
+
+use crate::api::audio::{Album, Texts};
+use crate::mmc::cd_text::{PACK, Pack, is_whole, seal};
+
+/// The packs of a disc, and what of it did not get into them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CdText {
+    /// The packs; none when nothing is said of the disc.
+    pub packs: Vec<Pack>,
+    /// What was left out, in words.
+    pub notes: Vec<String>,
+}
+
+/// The kinds of packs with a text for the disc and for every track, in order: 80h to 85h.
+const TEXT_KINDS: u8 = 6;
+const DISC_ID: u8 = 0x86;
+const GENRE: u8 = 0x87;
+const CODES: u8 = 0x8e;
+const SIZES: u8 = 0x8f;
+/// Packs of a block, the three about its size not counted.
+const MOST: usize = 253;
+/// Bytes of text in a pack.
+const PAYLOAD: usize = 12;
+
+/// How the characters of a block are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Letters {
+    /// ISO 8859-1, which has ASCII in it.
+    Latin,
+    /// MS-JIS, two bytes a character.
+    Japanese,
+}
+
+/// Everything that packs of one kind say: for the disc, then for each track.
+struct Column {
+    kind: u8,
+    entries: Vec<Vec<u8>>,
+}
+
+impl CdText {
+    /// The packs for what is said of an album of so many tracks.
+    pub fn of(album: &Album, tracks: usize) -> Self {
+        let mut notes = Vec::new();
+        let all: Vec<Texts> = std::iter::once(album.disc.texts.clone())
+            .chain((0..tracks).map(|at| album.track(at).texts))
+            .collect();
+        let letters = if fits_latin(&all, &album.disc.genre, &album.disc.disc_id) {
+            Letters::Latin
+        } else {
+            Letters::Japanese
+        };
+        if letters == Letters::Japanese
+            && all.iter().flat_map(|texts| texts.all()).any(|text| !fits_japanese(text))
+        {
+            notes.push(
+                "CD-TEXT knows Latin letters and Japanese ones: others were replaced by question marks."
+                    .to_owned(),
+            );
+        }
+        // Where there is no room for everything, what fewest players show goes first, then what is longest.
+        let mut kinds = TEXT_KINDS;
+        let mut longest = usize::MAX;
+        loop {
+            let columns = columns(album, &all, tracks, letters, kinds, longest);
+            let packs = packs(&columns, letters);
+            if packs.len() <= MOST {
+                if kinds < TEXT_KINDS || longest < usize::MAX {
+                    notes.push(
+                        "CD-TEXT has not enough room: some texts were left out or shortened.".to_owned(),
+                    );
+                }
+                return Self { packs: with_sizes(packs, tracks, letters), notes };
+            }
+            match (kinds, longest) {
+                (3.., _) => kinds -= 1,
+                (_, usize::MAX) => longest = 40,
+                _ => longest /= 2,
+            }
+        }
+    }
+}
+
+fn columns(
+    album: &Album,
+    all: &[Texts],
+    tracks: usize,
+    letters: Letters,
+    kinds: u8,
+    longest: usize,
+) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for kind in 0..kinds {
+        let texts: Vec<&String> = all.iter().map(|texts| texts.all()[usize::from(kind)]).collect();
+        if texts.iter().any(|text| !text.is_empty()) {
+            let entries = texts.into_iter().map(|text| letters.encode(text, longest)).collect();
+            columns.push(Column { kind: 0x80 + kind, entries });
+        }
+    }
+    let disc = &album.disc;
+    if !disc.disc_id.is_empty() {
+        columns.push(Column { kind: DISC_ID, entries: vec![Letters::Latin.encode(&disc.disc_id, longest)] });
+    }
+    if !disc.genre.is_empty() {
+        let mut entry = genre_code(&disc.genre).to_be_bytes().to_vec();
+        entry.extend(Letters::Latin.encode(&disc.genre, longest));
+        columns.push(Column { kind: GENRE, entries: vec![entry] });
+    }
+    let codes: Vec<String> =
+        std::iter::once(disc.upc_ean.clone()).chain((0..tracks).map(|at| album.track(at).isrc)).collect();
+    if codes.iter().any(|code| !code.is_empty()) {
+        let entries = codes.iter().map(|code| Letters::Latin.encode(code, usize::MAX)).collect();
+        columns.push(Column { kind: CODES, entries });
+    }
+    columns
+}
+
+/// The packs of columns, without those about their sizes.
+fn packs(columns: &[Column], letters: Letters) -> Vec<Pack> {
+    let mut packs: Vec<Pack> = Vec::new();
+    for column in columns {
+        let wide = letters == Letters::Japanese && column.kind < DISC_ID;
+        // Each byte with the text that it belongs to, and how many characters of that came before it.
+        let bytes: Vec<(u8, u8, usize)> = (0_u8..)
+            .zip(&column.entries)
+            .flat_map(|(track, entry)| {
+                entry.iter().enumerate().map(move |(at, byte)| (*byte, track, if wide { at / 2 } else { at }))
+            })
+            .collect();
+        for part in bytes.chunks(PAYLOAD) {
+            let mut pack = [0; PACK];
+            let (_, track, before) = part[0];
+            pack[0] = column.kind;
+            pack[1] = track;
+            pack[2] = packs.len() as u8;
+            pack[3] = u8::from(wide) << 7 | before.min(15) as u8;
+            for (place, (byte, ..)) in pack[4..].iter_mut().zip(part) {
+                *place = *byte;
+            }
+            packs.push(pack);
+        }
+    }
+    packs
+}
+
+/// Adds the three packs that count the others, and seals all.
+fn with_sizes(mut packs: Vec<Pack>, tracks: usize, letters: Letters) -> Vec<Pack> {
+    if packs.is_empty() {
+        return packs;
+    }
+    let mut record = [0; 3 * PAYLOAD];
+    let (charset, language) = match letters {
+        Letters::Latin => (0x00, 0x09),
+        Letters::Japanese => (0x80, 0x69),
+    };
+    record[0] = charset;
+    record[1] = 1;
+    record[2] = tracks as u8;
+    for pack in &packs {
+        record[4 + usize::from(pack[0] & 0x0f)] += 1;
+    }
+    record[4 + 15] = 3;
+    record[20] = (packs.len() + 2) as u8;
+    record[28] = language;
+    for (part, payload) in (0_u8..).zip(record.chunks(PAYLOAD)) {
+        let mut pack = [0; PACK];
+        (pack[0], pack[1], pack[2]) = (SIZES, part, packs.len() as u8);
+        pack[4..16].copy_from_slice(payload);
+        packs.push(pack);
+    }
+    packs.iter_mut().for_each(seal);
+    packs
+}
+
+impl Letters {
+    /// A text with its end; at most so many characters.
+    fn encode(self, text: &str, longest: usize) -> Vec<u8> {
+        let text = text.chars().take(longest);
+        match self {
+            Self::Latin => text.map(|one| u8::try_from(u32::from(one)).unwrap_or(b'?')).chain([0]).collect(),
+            Self::Japanese => text.flat_map(wide_bytes).chain([0, 0]).collect(),
+        }
+    }
+}
+
+/// A character as two bytes of Shift JIS, an ASCII one as its wide twin.
+fn wide_bytes(one: char) -> [u8; 2] {
+    let wide = match one {
+        ' ' => '\u{3000}',
+        '!'..='~' => char::from_u32(u32::from(one) - 0x21 + 0xff01).unwrap_or('？'),
+        other => other,
+    };
+    let mut buffer = [0; 4];
+    let (bytes, _, wrong) = SHIFT_JIS.encode(wide.encode_utf8(&mut buffer));
+    match bytes.as_ref() {
+        [high, low] if !wrong => [*high, *low],
+        // The wide question mark.
+        _ => [0x81, 0x48],
+    }
+}
+
+fn fits_latin(all: &[Texts], genre: &str, disc_id: &str) -> bool {
+    let latin = |text: &str| text.chars().all(|one| u32::from(one) < 0x100);
+    all.iter().flat_map(|texts| texts.all()).all(|text| latin(text)) && latin(genre) && latin(disc_id)
+}
+
+fn fits_japanese(text: &str) -> bool {
+    text.chars().all(|one| one == '?' || wide_bytes(one) != [0x81, 0x48])
+}
+
+/// The number of a kind of music; 1 when it has none.
+fn genre_code(genre: &str) -> u16 {
+    let plain = |text: &str| {
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
+    let wanted = plain(genre);
+    let found = GENRES.iter().position(|name| {
+        let name = plain(name);
+        name == wanted || name.strip_suffix("music").is_some_and(|name| name == wanted)
+    });
+    found.and_then(|at| u16::try_from(at + 2).ok()).unwrap_or(1)
+}
+
+/// The kinds of music that have numbers, from 2.
+#[rustfmt::skip]
+const GENRES: [&str; 27] = [
+    "Adult Contemporary", "Alternative Rock", "Children's Music", "Classical", "Contemporary Christian", "Country",
+    "Dance", "Easy Listening", "Erotic", "Folk", "Gospel", "Hip Hop", "Jazz", "Latin", "Musical", "New Age", "Opera",
+    "Operetta", "Pop Music", "Rap", "Reggae", "Rock Music", "Rhythm & Blues", "Sound Effects", "Sound Track",
+    "Spoken Word", "World Music",
+];
+
+/// The texts of packs: for each kind and track, what stands there. For whoever reads a disc.
+pub fn read(packs: &[Pack]) -> Vec<(u8, u8, String)> {
+    let mut texts = Vec::new();
+    for kind in (0x80..=GENRE).chain([CODES]) {
+        let mine: Vec<&Pack> = packs.iter().filter(|pack| pack[0] == kind && pack[3] & 0x70 == 0).collect();
+        let Some(first) = mine.first() else { continue };
+        let wide = first[3] & 0x80 != 0;
+        let mut track = first[1];
+        let bytes: Vec<u8> = mine.iter().flat_map(|pack| pack[4..16].iter().copied()).collect();
+        let mut rest = if kind == GENRE { bytes.get(2..).unwrap_or_default() } else { &bytes[..] };
+        let step = if wide { 2 } else { 1 };
+        while let Some(end) = rest.chunks_exact(step).position(|one| one.iter().all(|byte| *byte == 0)) {
+            let text = &rest[..end * step];
+            if !text.is_empty() {
+                let text = if wide {
+                    SHIFT_JIS.decode_without_bom_handling(text).0.into_owned()
+                } else {
+                    text.iter().map(|byte| char::from(*byte)).collect()
+                };
+                texts.push((kind, track, text));
+            }
+            track = track.saturating_add(1);
+            rest = &rest[(end + 1) * step..];
+        }
+    }
+    texts
+}
+
+/// Packs as a drive gives them, or as a file holds them: those that are whole, or whose check bytes were taken off.
+pub fn whole(bytes: &[u8]) -> Vec<Pack> {
+    let packs = bytes.as_chunks::<PACK>().0.iter();
+    packs.copied().filter(|pack| pack[0] & 0x80 != 0 && (is_whole(pack) || pack[16..] == [0, 0])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::audio::TrackProperties;
+
+    fn album(title: &str, titles: &[&str]) -> Album {
+        let texts = |title: &str| Texts { title: title.into(), ..Texts::default() };
+        let mut album = Album::default();
+        album.disc.texts = texts(title);
+        album.tracks = titles
+            .iter()
+            .map(|title| TrackProperties { texts: texts(title), ..TrackProperties::default() })
+            .collect();
+        album
+    }
+
+    #[test]
+    fn texts_run_on_across_packs_and_the_sizes_count_them() {
+        let text = CdText::of(&album("Abcdefghij", &["Klm", "Nopqrstuvwxyz"]), 2);
+        let [first, second, third, sizes, more, last] = &text.packs[..] else { panic!("{:x?}", text.packs) };
+        assert_eq!(first[..16], *b"\x80\x00\x00\x00Abcdefghij\0K");
+        assert_eq!(second[..16], *b"\x80\x01\x01\x01lm\0Nopqrstuv");
+        assert_eq!(third[..16], *b"\x80\x02\x02\x09wxyz\0\0\0\0\0\0\0\0");
+        assert_eq!(sizes[..16], [0x8f, 0, 3, 0, 0, 1, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(more[..16], [0x8f, 1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 3, 5, 0, 0, 0]);
+        assert_eq!(last[..16], [0x8f, 2, 5, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(text.packs.iter().all(is_whole) && text.notes.is_empty());
+    }
+
+    #[test]
+    fn what_was_written_is_read_in_latin_and_in_japanese() {
+        for (title, track) in [("Für Élise", "Größe"), ("桜の花", "さくら Ａ")] {
+            let mut album = album(title, &[track]);
+            album.disc.upc_ean = "0724384260958".into();
+            album.tracks[0].isrc = "DEA123456789".into();
+            let read = read(&CdText::of(&album, 1).packs);
+            // Japanese blanks are wide ones.
+            let track =
+                if title.starts_with('F') { track.to_owned() } else { track.replace(' ', "\u{3000}") };
+            assert_eq!(
+                read,
+                [
+                    (0x80, 0, title.to_owned()),
+                    (0x80, 1, track),
+                    (0x8e, 0, "0724384260958".to_owned()),
+                    (0x8e, 1, "DEA123456789".to_owned()),
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn other_letters_are_replaced_and_too_much_is_shortened_and_both_is_said() {
+        let text = CdText::of(&album("שלום", &[]), 0);
+        assert_eq!(read(&text.packs), [(0x80, 0, "？？？？".to_owned())]);
+        assert_eq!(text.notes.len(), 1);
+        let long = "x".repeat(160);
+        let mut long = album(&long, &[&*long; 99]);
+        long.tracks.iter_mut().for_each(|track| track.texts.message = "y".repeat(160));
+        let text = CdText::of(&long, 99);
+        assert!(text.packs.len() <= 256 && text.notes.len() == 1, "{} packs", text.packs.len());
+        assert_eq!(text.packs.last().unwrap()[2], (text.packs.len() - 1) as u8);
+    }
+
+    #[test]
+    fn a_disc_of_which_nothing_is_said_has_no_packs_and_genres_have_numbers() {
+        assert_eq!(CdText::of(&Album::default(), 3), CdText::default());
+        assert_eq!(
+            (genre_code("jazz"), genre_code("Hip-Hop"), genre_code("Rock"), genre_code("Zydeco")),
+            (14, 13, 23, 1)
+        );
+    }
+}
