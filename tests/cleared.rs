@@ -58,7 +58,7 @@ async fn selecting_a_format_discards_what_is_staged_even_if_it_is_the_same() {
     let bench = Bench::new().recorder("vd0", "cd-r").start().await;
     let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
     let Burner { client, session, joliet, .. } = &burner;
-    let unknown = client.refusal(session, "Session", "SetActiveDiscMasterFormat", &"redbook").await;
+    let unknown = client.refusal(session, "Session", "SetActiveDiscMasterFormat", &"udf").await;
     assert_eq!(unknown.unwrap().name, "org.freedesktop.DBus.Error.InvalidArgs");
     assert!(burner.used().await > 0, "a refusal changes nothing");
     let mut signals = client.signals().await;

@@ -9,12 +9,12 @@ use std::path::Path;
 use roxmltree::{Document, Node, ParsingOptions};
 use support::{Bench, options};
 
-const INTERFACES: [&str; 6] = ["DiscMaster", "Session", "Joliet", "Recorder", "Medium", "Job"];
+const INTERFACES: [&str; 7] = ["DiscMaster", "Session", "Joliet", "Redbook", "Recorder", "Medium", "Job"];
 
 /// Where a method of IMAPI v1 lives here: its interface, and the method or signal of ours in its place.
 ///
-/// In the order of the interfaces' own tables. Left out are the methods for audio discs, which this version does not
-/// record (`IRedbookDiscMaster`, and the event `NotifyTrackProgress`), and `IDiscRecorder::Init`, which no client calls.
+/// In the order of the interfaces' own tables. Left out are `NotifyTrackProgress`, since audio discs are not yet recorded,
+/// and `IDiscRecorder::Init`, which no client calls.
 #[rustfmt::skip]
 const COUNTERPARTS: &[(&str, &str, &str)] = &[
     ("IDiscMaster.Open", "DiscMaster", "Open"),
@@ -50,6 +50,14 @@ const COUNTERPARTS: &[(&str, &str, &str)] = &[
     ("IJolietDiscMaster.AddData", "Joliet", "AddData"),
     ("IJolietDiscMaster.GetJolietProperties", "Joliet", "GetJolietProperties"),
     ("IJolietDiscMaster.SetJolietProperties", "Joliet", "SetJolietProperties"),
+    ("IRedbookDiscMaster.GetTotalAudioTracks", "Redbook", "GetTotalAudioTracks"),
+    ("IRedbookDiscMaster.GetTotalAudioBlocks", "Redbook", "GetTotalAudioBlocks"),
+    ("IRedbookDiscMaster.GetUsedAudioBlocks", "Redbook", "GetUsedAudioBlocks"),
+    ("IRedbookDiscMaster.GetAvailableAudioTrackBlocks", "Redbook", "GetAvailableAudioTrackBlocks"),
+    ("IRedbookDiscMaster.GetAudioBlockSize", "Redbook", "GetAudioBlockSize"),
+    ("IRedbookDiscMaster.CreateAudioTrack", "Redbook", "CreateAudioTrack"),
+    ("IRedbookDiscMaster.AddAudioTrackBlocks", "Redbook", "AddAudioTrackBlocks"),
+    ("IRedbookDiscMaster.CloseAudioTrack", "Redbook", "CloseAudioTrack"),
     ("IDiscMasterProgressEvents.QueryCancel", "Job", "Cancel"),
     ("IDiscMasterProgressEvents.NotifyPnPActivity", "Session", "PnPActivity"),
     ("IDiscMasterProgressEvents.NotifyAddProgress", "Session", "AddProgress"),
@@ -64,10 +72,11 @@ const COUNTERPARTS: &[(&str, &str, &str)] = &[
 type Members = BTreeMap<String, String>;
 
 /// Methods of each interface of IMAPI, and how many of them have no counterpart for the reasons given above.
-const IMAPI: [(&str, usize, usize); 4] = [
+const IMAPI: [(&str, usize, usize); 5] = [
     ("IDiscMaster", 12, 0),
     ("IDiscRecorder", 15, 1),
     ("IJolietDiscMaster", 6, 0),
+    ("IRedbookDiscMaster", 8, 0),
     ("IDiscMasterProgressEvents", 9, 1),
 ];
 
@@ -88,7 +97,8 @@ async fn live() -> BTreeMap<&'static str, Members> {
     let add = (bench.dir().to_str().unwrap(), options([("special-files", "skip".into())]));
     let job = client.path(&joliet, "Joliet", "AddPath", &add).await.unwrap();
     let recorder = "/org/discmaster1/recorders/vd0";
-    let objects = ["/org/discmaster1", &session, &joliet, recorder, recorder, &job];
+    let redbook = format!("{session}/redbook");
+    let objects = ["/org/discmaster1", &session, &joliet, &redbook, recorder, recorder, &job];
     let mut live = BTreeMap::new();
     for (interface, path) in INTERFACES.into_iter().zip(objects) {
         live.insert(interface, members(&client.introspect(path).await, interface));

@@ -41,6 +41,7 @@ const OURS: &[&str] = &[
     "org.discmaster1.DiscMaster",
     "org.discmaster1.Session",
     "org.discmaster1.Joliet",
+    "org.discmaster1.Redbook",
     "org.discmaster1.Recorder",
     "org.discmaster1.Medium",
     "org.discmaster1.Job",
@@ -53,7 +54,7 @@ const METHODS: &[(&str, &str, &str, &[Argument])] = &[
     ("root", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &[]),
     ("session", "org.discmaster1.Session", "EnumDiscMasterFormats", &[]),
     ("session", "org.discmaster1.Session", "GetActiveDiscMasterFormat", &[]),
-    ("session", "org.discmaster1.Session", "SetActiveDiscMasterFormat", &[Word(&["joliet"])]),
+    ("session", "org.discmaster1.Session", "SetActiveDiscMasterFormat", &[Word(&["joliet", "redbook"])]),
     ("session", "org.discmaster1.Session", "EnumDiscRecorders", &[]),
     ("session", "org.discmaster1.Session", "GetActiveDiscRecorder", &[]),
     ("session", "org.discmaster1.Session", "SetActiveDiscRecorder", &[RECORDERS, Options(&[("multisession", 's')])]),
@@ -69,6 +70,16 @@ const METHODS: &[(&str, &str, &str, &[Argument])] = &[
     ("joliet", "org.discmaster1.Joliet", "List", &[Word(&["/", "/a"])]),
     ("joliet", "org.discmaster1.Joliet", "GetJolietProperties", &[]),
     ("joliet", "org.discmaster1.Joliet", "SetJolietProperties", &[Options(&[("VolumeName", 's'), ("LongNames", 'b')])]),
+    ("redbook", "org.discmaster1.Redbook", "GetTotalAudioTracks", &[]),
+    ("redbook", "org.discmaster1.Redbook", "GetUsedAudioBlocks", &[]),
+    ("redbook", "org.discmaster1.Redbook", "GetAvailableAudioTrackBlocks", &[]),
+    ("redbook", "org.discmaster1.Redbook", "CreateAudioTrack", &[Anything]),
+    ("redbook", "org.discmaster1.Redbook", "AddAudioTrackBlocks", &[Anything]),
+    ("redbook", "org.discmaster1.Redbook", "AddAudioTrackStream", &[Directory, Options(&[("wait", 'b')])]),
+    ("redbook", "org.discmaster1.Redbook", "AddAudioFile", &[Directory, Options(&[("gapless", 'b'), ("replay-gain", 's'), ("tags", 'b'), ("wait", 'b')])]),
+    ("redbook", "org.discmaster1.Redbook", "CloseAudioTrack", &[]),
+    ("redbook", "org.discmaster1.Redbook", "SetRedbookProperties", &[Options(&[("Title", 's'), ("UpcEan", 's'), ("Gapless", 'b')])]),
+    ("redbook", "org.discmaster1.Redbook", "SetAudioTrackProperties", &[Anything, Options(&[("Isrc", 's'), ("PreGap", 'u')])]),
     ("recorder", "org.discmaster1.Recorder", "OpenExclusive", &[]),
     ("recorder", "org.discmaster1.Recorder", "Close", &[]),
     ("recorder", "org.discmaster1.Recorder", "GetRecorderGUID", &[]),
@@ -179,7 +190,7 @@ impl Flooder {
     /// An object of a kind: mostly one that may be there.
     fn place(&mut self, kind: &str) -> String {
         let root = "/org/discmaster1";
-        let kinds = ["root", "session", "joliet", "recorder", "job", "elsewhere"];
+        let kinds = ["root", "session", "joliet", "redbook", "recorder", "job", "elsewhere"];
         let kind = if kind == "any" || self.noise.one_in(16) { *self.noise.pick(&kinds) } else { kind };
         let known = self.known.lock().unwrap();
         let young = |all: &Vec<String>, noise: &mut Noise| {
@@ -189,6 +200,7 @@ impl Flooder {
         match kind {
             "root" => root.to_owned(),
             "session" => young(&known.sessions, &mut self.noise),
+            "redbook" => format!("{}/redbook", young(&known.sessions, &mut self.noise)),
             "joliet" => format!("{}/joliet", young(&known.sessions, &mut self.noise)),
             "recorder" => format!("{root}/recorders/{}", self.noise.pick(&["vd0", "vd0", "vd0", "vd9"])),
             "job" => young(&known.jobs, &mut self.noise),

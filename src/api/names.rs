@@ -16,6 +16,9 @@ pub const ERROR_PREFIX: &str = "org.discmaster1.Error";
 /// The format identifier of data discs (ISO 9660, Joliet, Rock Ridge); also its object's last path element.
 pub const JOLIET: &str = "joliet";
 
+/// The format identifier of audio discs (Red Book); also its object's last path element.
+pub const REDBOOK: &str = "redbook";
+
 /// polkit action: lock a recorder, or every recorder, and record in it.
 pub const ACTION_OPEN: &str = "org.discmaster1.open-recorder";
 /// polkit action: blank or format a disc.

@@ -30,6 +30,8 @@ pub enum Object {
     Session(u64),
     /// A session's data format.
     Joliet(u64),
+    /// A session's audio format.
+    Redbook(u64),
     /// A recorder.
     Recorder(String),
     /// The disc in a recorder.
@@ -111,6 +113,7 @@ impl Object {
         match self {
             Self::Session(number) => format!("{}/{number}", names::SESSIONS),
             Self::Joliet(number) => format!("{}/{number}/{}", names::SESSIONS, names::JOLIET),
+            Self::Redbook(number) => format!("{}/{number}/{}", names::SESSIONS, names::REDBOOK),
             Self::Recorder(id) | Self::Medium(id) => format!("{}/{id}", names::RECORDERS),
             Self::Job(number) => format!("{}/{number}", names::JOBS),
         }

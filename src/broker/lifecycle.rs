@@ -10,6 +10,7 @@ use super::locks::{Grant, Holder, Purpose, Scope};
 use super::options::OpenOptions;
 use super::service::{Service, State, asker};
 use super::session::{Activity, Owner, Session};
+use crate::api::audio::Album;
 use crate::api::{Error, ErrorKind, JolietProperties, Result, names};
 
 impl Service {
@@ -30,6 +31,7 @@ impl Service {
         }
         self.face().sync(Object::Session(number));
         self.face().sync(Object::Joliet(number));
+        self.face().sync(Object::Redbook(number));
         self.sync_recorders(&scope);
         self.face().settled().await;
         self.bell().notify_one();
@@ -195,6 +197,7 @@ impl Service {
             format: None,
             selection: None,
             properties: JolietProperties::default(),
+            album: Album::default(),
             used_blocks: 0,
             staged: false,
             imported: false,
@@ -225,6 +228,7 @@ impl Service {
 
     fn sync_session(&self, number: u64) {
         self.face().sync(Object::Joliet(number));
+        self.face().sync(Object::Redbook(number));
         self.face().sync(Object::Session(number));
     }
 }

@@ -2,7 +2,7 @@
 //! and reads no user's file.
 //!
 //! [`run`] puts it together. [`service`] holds the state, which every object of [`objects`] reads; [`tree`] alone
-//! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`],
+//! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`], [`audio`],
 //! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
 //! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and
 //! spoken to through [`worker_link`] and [`stager_link`]; [`manager`] is the service manager.
@@ -10,6 +10,8 @@
 pub mod authority;
 pub mod recorders;
 
+mod audio;
+mod audio_options;
 mod clock;
 mod config;
 mod error;

@@ -199,7 +199,10 @@ impl Reader {
     }
 
     /// An option that is one of several words; its default when it was not given.
-    fn choose<T: Copy + Default>(&mut self, key: &'static str, words: &[(&str, T)]) -> Result<T> {
+    ///
+    /// # Errors
+    /// As everywhere here.
+    pub fn choose<T: Copy + Default>(&mut self, key: &'static str, words: &[(&str, T)]) -> Result<T> {
         let Some(given) = self.take::<String>(key)? else { return Ok(T::default()) };
         words.iter().find(|(word, _)| *word == given).map(|(_, value)| *value).ok_or_else(|| {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
@@ -243,6 +246,7 @@ option_types! {
     u32: "an unsigned 32-bit number (u)",
     String: "a string (s)",
     OwnedObjectPath: "an object path (o)",
+    Vec<u32>: "an array of unsigned 32-bit numbers (au)",
 }
 
 /// A path that a client gives, if it is of a length that a path can have.
@@ -305,6 +309,7 @@ mod tests {
             speed: Some(7056),
             close: Close::Appendable,
             unprotected: false,
+            unmount: false,
         };
         assert_eq!(record(given).unwrap(), (expected, true));
     }

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use super::audio;
 use super::authority::Caller;
 use super::events::{BurnEvents, Event};
 use super::face::Object;
@@ -12,7 +13,7 @@ use super::lifecycle::recorder_id;
 use super::recorder;
 use super::select;
 use super::service::{Service, asker, forgotten};
-use super::session::{Activity, Decided, Selection};
+use super::session::{Activity, Decided, Format, Selection};
 use super::stager_link::{Request, StagerLink};
 use super::staging::{blocks, out_of_turn};
 use super::worker_link::{Ended, WorkerLink};
@@ -47,10 +48,10 @@ impl Service {
         path: &str,
         multisession: Multisession,
     ) -> Result<()> {
-        let (occupied, scope) = self.occupy(session, "SetActiveDiscRecorder", |session| {
-            session.active_format()?;
+        let (occupied, (scope, format)) = self.occupy(session, "SetActiveDiscRecorder", |session| {
+            let format = session.active_format()?;
             session.check_idle()?;
-            Ok(session.scope.clone())
+            Ok((session.scope.clone(), format))
         })?;
         let id = recorder_id(path)?;
         self.state().recorder(&id)?;
@@ -63,6 +64,9 @@ impl Service {
         let seen = self.inspect(&id).await?;
         let target = select::target(&id, seen.medium.as_ref(), multisession)?;
         let Some(medium) = seen.medium else { return Err(select::no_medium(&id)) };
+        if format == Format::Redbook {
+            audio::check_disc(&id, &medium)?;
+        }
         self.state().plugged_mut(&id, &plug)?.settings.write_speed = None;
         let (start, free) = (medium.next_writable.unwrap_or_default(), medium.free_blocks);
         let multisession = target.decided();
@@ -106,6 +110,10 @@ impl Service {
             let state = self.state();
             let session = state.session(number)?;
             let selection = session.check_record()?.clone();
+            if session.format == Some(Format::Redbook) {
+                let message = "Audio discs can be staged, and not yet recorded.";
+                return Err(Error::new(ErrorKind::NotSupported, message));
+            }
             let id = &selection.recorder;
             let present = state.recorder(id)?;
             state.locks.check_not_exclusive(id, &[asker(caller), session.asker(&caller.sender)])?;

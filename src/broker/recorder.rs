@@ -6,10 +6,11 @@ use tokio::sync::{Mutex, Notify};
 
 use super::authority::RecorderDetails;
 use super::recorders::RecorderSeed;
+use super::session::Format;
 use crate::api::{Device, DiscStatus, Identity, Inspection, MediaKind, Medium, RecorderState};
 
 /// IMAPI's default gap between audio tracks, in blocks of 2352 bytes: two seconds.
-const DEFAULT_GAP: u32 = 150;
+pub const DEFAULT_GAP: u32 = 150;
 
 /// A recorder that is plugged in.
 #[derive(Debug)]
@@ -126,13 +127,21 @@ impl Recorder {
     }
 
     /// Whether the drive can record data on some disc.
-    pub fn records_data(&self) -> bool {
+    fn records_data(&self) -> bool {
         self.profiles().iter().any(|profile| {
             !matches!(
                 MediaKind::from_profile(*profile),
                 MediaKind::CdRom | MediaKind::DvdRom | MediaKind::BdRom | MediaKind::Other(_)
             )
         })
+    }
+
+    /// Whether the drive records discs of this format.
+    pub fn records(&self, format: Format) -> bool {
+        match format {
+            Format::Joliet => self.records_data(),
+            Format::Redbook => self.knows(MediaKind::CdR) || self.knows(MediaKind::CdRw),
+        }
     }
 
     /// Whether the drive lists this profile.

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::locks::{Asker, LockId, Scope};
 use super::stager_link::StagerLink;
+use crate::api::audio::{Album, AlbumState};
 use crate::api::{Error, ErrorKind, JolietProperties, Medium, Result, names};
 use crate::wire::broker_worker::Imprint;
 
@@ -26,6 +27,8 @@ pub struct Session {
     pub selection: Option<Selection>,
     /// Properties of the data format.
     pub properties: JolietProperties,
+    /// The audio disc as it is staged.
+    pub album: Album,
     /// Blocks that the staged image takes; 0 while it is empty.
     pub used_blocks: u64,
     /// Something has been staged, or was taken out of what was imported.
@@ -60,6 +63,8 @@ pub struct Owner {
 pub enum Format {
     /// ISO 9660 with Joliet and Rock Ridge.
     Joliet,
+    /// Sound, as the Red Book has it.
+    Redbook,
 }
 
 /// The active recorder and the disc that was in it when it was selected.
@@ -159,7 +164,8 @@ impl Session {
         self.format.ok_or_else(|| {
             Error::new(
                 ErrorKind::NoActiveFormat,
-                "No format is selected. Call SetActiveDiscMasterFormat first, with “joliet” for a data disc.",
+                "No format is selected. Call SetActiveDiscMasterFormat first, with “joliet” for a data disc \
+                 or “redbook” for an audio disc.",
             )
         })
     }
@@ -207,7 +213,8 @@ impl Session {
     /// What `RecordDisc` needs of the session: the recorder to record in.
     ///
     /// # Errors
-    /// As for [`Session::active_recorder`] and [`Session::check_idle`]; `InvalidImage` when nothing is staged.
+    /// As for [`Session::active_recorder`] and [`Session::check_idle`]; `TrackOpen` when an audio track is not closed,
+    /// `InvalidImage` when nothing is staged.
     pub fn check_record(&self) -> Result<&Selection> {
         let selection = self.active_recorder()?;
         self.check_idle()?;
@@ -219,10 +226,16 @@ impl Session {
             );
             return Err(Error::new(ErrorKind::CannotWriteToMedia, message));
         }
+        if self.album.state.open.is_some() {
+            return Err(Error::new(
+                ErrorKind::TrackOpen,
+                "An audio track is open. Close it with CloseAudioTrack before RecordDisc.",
+            ));
+        }
         if !self.staged {
             return Err(Error::new(
                 ErrorKind::InvalidImage,
-                "Nothing is staged. Add files with AddData or AddPath before RecordDisc.",
+                "Nothing is staged. Add files, or close an audio track, before RecordDisc.",
             ));
         }
         Ok(selection)
@@ -240,9 +253,17 @@ impl Session {
         self.used_blocks = if anything || self.imported { blocks } else { 0 };
     }
 
+    /// Takes in what the tracks of an audio disc are now.
+    pub fn set_album(&mut self, state: AlbumState) {
+        self.staged = !state.is_empty();
+        self.album.tracks.truncate(state.total_tracks());
+        self.album.state = state;
+    }
+
     /// Forgets the staged image; the stager must forget it as well.
     pub fn clear_image(&mut self) {
         self.used_blocks = 0;
+        self.album = Album::default();
         self.staged = false;
         self.imported = false;
         if let Some(selection) = &mut self.selection
@@ -283,12 +304,13 @@ impl Session {
 
 impl Format {
     /// Every format, in the order in which they are listed.
-    pub const ALL: &[Self] = &[Self::Joliet];
+    pub const ALL: &[Self] = &[Self::Joliet, Self::Redbook];
 
     /// The format's identifier, which is also the last element of its object's path.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Joliet => names::JOLIET,
+            Self::Redbook => names::REDBOOK,
         }
     }
 
@@ -329,6 +351,7 @@ mod tests {
             format: None,
             selection: None,
             properties: JolietProperties::default(),
+            album: Album::default(),
             used_blocks: 0,
             staged: false,
             imported: false,
@@ -365,6 +388,8 @@ mod tests {
         assert_eq!(refusal(&session), Some(ErrorKind::InvalidImage));
         session.staged = true;
         assert_eq!(refusal(&session), None);
+        session.album.state.open = Some(7);
+        assert_eq!(refusal(&session), Some(ErrorKind::TrackOpen));
         session.activity = Some(Activity::Adding(3));
         assert_eq!(refusal(&session), Some(ErrorKind::Busy));
         session.selection.as_mut().unwrap().lost = true;
@@ -409,7 +434,7 @@ mod tests {
 
     #[test]
     fn an_unknown_format_is_refused_with_those_that_exist() {
-        let error = Format::from_name("redbook").unwrap_err();
-        assert_eq!(error.message, "There is no format “redbook”. There are: joliet.");
+        let error = Format::from_name("udf").unwrap_err();
+        assert_eq!(error.message, "There is no format “udf”. There are: joliet, redbook.");
     }
 }

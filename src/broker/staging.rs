@@ -113,7 +113,7 @@ impl Service {
             let state = &mut *guard;
             let recorders = &state.recorders;
             // The recorder stays selected if it can record the format.
-            let eligible = |id: &str| recorders.get(id).is_some_and(|recorder| recorder.records_data());
+            let eligible = |id: &str| recorders.get(id).is_some_and(|recorder| recorder.records(format));
             let Some(session) = state.sessions.get_mut(&session) else { return Err(forgotten()) };
             session.format = Some(format);
             session.selection = session.selection.take().filter(|one| eligible(&one.recorder));
@@ -122,6 +122,7 @@ impl Service {
         self.tell(session, super::events::Event::PnpActivity);
         match format {
             Format::Joliet => Ok(Object::Joliet(session)),
+            Format::Redbook => Ok(Object::Redbook(session)),
         }
     }
 
@@ -302,6 +303,7 @@ pub fn out_of_turn(answer: &Answer) -> Error {
         Answer::Imported(_) => "an import",
         Answer::Entries(..) => "a list",
         Answer::Blocks(_) => "a size",
+        Answer::Album(..) => "tracks",
     };
     Error::new(ErrorKind::HelperFailed, format!("The stager answered another question, with {what}."))
 }

@@ -13,7 +13,7 @@ use super::events::Event;
 use super::face::{Change, Object};
 use super::jobs::Outcome;
 use super::objects::{
-    DiscMasterObject, JobObject, JolietObject, MediumObject, RecorderObject, SessionObject,
+    DiscMasterObject, JobObject, JolietObject, MediumObject, RecorderObject, RedbookObject, SessionObject,
 };
 use super::service::Service;
 use crate::api::names;
@@ -62,6 +62,7 @@ impl Tree {
         match object.clone() {
             Object::Session(number) => self.show(object, SessionObject { service, number }).await,
             Object::Joliet(session) => self.show(object, JolietObject { service, session }).await,
+            Object::Redbook(session) => self.show(object, RedbookObject { service, session }).await,
             Object::Recorder(id) => self.show(object, RecorderObject { service, id }).await,
             Object::Medium(recorder) => self.show(object, MediumObject { service, recorder }).await,
             Object::Job(number) => self.show(object, JobObject { service, number }).await,
@@ -110,7 +111,9 @@ impl Tree {
     fn exists(&self, object: &Object) -> bool {
         let state = self.service.state();
         match object {
-            Object::Session(number) | Object::Joliet(number) => state.sessions.contains_key(number),
+            Object::Session(number) | Object::Joliet(number) | Object::Redbook(number) => {
+                state.sessions.contains_key(number)
+            }
             Object::Recorder(id) => state.recorders.contains_key(id),
             Object::Medium(id) => state.recorders.get(id).is_some_and(|one| one.medium().is_some()),
             Object::Job(number) => state.jobs.get(*number).is_some(),

@@ -53,7 +53,7 @@ fn stream(image: &Image, producer: &mut Producer, pulse: &mut Pulse<'_>) -> api:
     }
 }
 
-fn ring_failed(error: RingError) -> Error {
+pub(super) fn ring_failed(error: RingError) -> Error {
     let message = format!("the image could not be handed to the recorder's process: {error}");
     Error::new(ErrorKind::HelperFailed, message).with("source", "ring")
 }

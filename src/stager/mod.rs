@@ -12,6 +12,7 @@
 //! - `own_stash`, `stash`: where copies go, and copies
 //! - `import`: the tree of an earlier session, read through the recorder's process
 //! - `stash`: copies
+//! - `sound`: the tracks of an audio disc
 //! - `feed`: the stream
 //! - `local`: walk and stream without a process of their own
 //! - `errors`: the sentences
@@ -29,6 +30,7 @@ mod owner;
 mod plan;
 mod pulse;
 mod serve;
+mod sound;
 mod stash;
 mod state;
 #[cfg(test)]

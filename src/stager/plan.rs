@@ -9,6 +9,7 @@ use super::import::read_tree;
 use super::open::check_all;
 use super::origin::Origin;
 use super::pulse::Pulse;
+use super::sound::Sound;
 use super::stash::Stash;
 use super::walk::{DEPTH_MAX, Rules, Walk};
 use crate::api::{
@@ -33,6 +34,7 @@ pub struct Image {
     layout: Option<Layout>,
     /// The volume name of the session that the tree was imported from.
     inherited_name: Option<String>,
+    sound: Sound,
 }
 
 impl Image {
@@ -46,7 +48,13 @@ impl Image {
             max_entries,
             layout: None,
             inherited_name: None,
+            sound: Sound::default(),
         }
+    }
+
+    /// The tracks of an audio disc, and where they are kept.
+    pub fn sound(&mut self) -> (&mut Sound, &Stash) {
+        (&mut self.sound, &self.stash)
     }
 
     /// Takes in what is at `origin`, if the image then takes at most `capacity` blocks.
@@ -199,6 +207,7 @@ impl Image {
         self.layout = None;
         self.tree = Tree::new(directory_meta());
         self.contents = Contents::default();
+        self.sound = Sound::default();
         self.inherited_name = None;
         self.blocks()
     }

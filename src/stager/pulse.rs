@@ -56,6 +56,11 @@ impl<'a> Pulse<'a> {
         self.progress.total = total;
     }
 
+    /// So much is to be done.
+    pub fn expect(&mut self, total: u64) {
+        self.progress.total = total;
+    }
+
     /// A small step, of which there are thousands a second: looks at the clock now and then.
     ///
     /// # Errors

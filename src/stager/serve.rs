@@ -9,12 +9,13 @@ use super::own_stash::make_own_stash;
 use super::owner::{become_owner, check_owner};
 use super::plan::Image;
 use super::pulse::Pulse;
+use super::sound;
 use super::stash::Stash;
 use super::state::{State, allowed_in, descriptors, name};
 use super::{Ended, StagerEnd};
 use crate::api::{Phase, Result};
 use crate::wire::ChannelError;
-use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
+use crate::wire::broker_stager::{Answer, Ask, AudioAsk, Begin, FromStager, Tell, ToStager};
 use crate::wire::ring::RingEnd;
 
 /// Takes requests until the broker is gone, or breaks the rules. The first is `Begin`.
@@ -114,6 +115,7 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
         Ask::Remove(path) => image.remove(&path).map(Answer::Blocks),
         Ask::List(path) => image.list(&path).map(|(entries, cut)| Answer::Entries(entries, cut)),
         Ask::Clear => image.clear().map(Answer::Blocks),
+        Ask::Audio(ask) => sound::answer(image, ask, fds, pulse),
         Ask::SetProperties(properties) => image.set_properties(properties).map(Answer::Blocks),
         Ask::Plan { start } => image.plan(start, pulse).map(Answer::Blocks),
         Ask::Feed => {
@@ -131,7 +133,7 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
 
 const fn phase(ask: &Ask) -> Phase {
     match ask {
-        Ask::Add { .. } => Phase::Staging,
+        Ask::Add { .. } | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. }) => Phase::Staging,
         Ask::Begin(_)
         | Ask::Import { .. }
         | Ask::Forget
@@ -141,6 +143,7 @@ const fn phase(ask: &Ask) -> Phase {
         | Ask::SetProperties(_)
         | Ask::Plan { .. }
         | Ask::Feed
+        | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. } | AudioAsk::Feed)
         | Ask::Cancel => Phase::Preparing,
     }
 }

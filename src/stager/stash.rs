@@ -76,7 +76,16 @@ impl Stash {
         Ok(number)
     }
 
-    fn unnamed(&self) -> Result<OwnedFd> {
+    /// Bytes that it may take.
+    pub const fn quota(&self) -> u64 {
+        self.quota
+    }
+
+    /// A new file in it, which nobody else can reach.
+    ///
+    /// # Errors
+    /// `FileAccess`.
+    pub fn unnamed(&self) -> Result<OwnedFd> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
         open(&self.directory, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| self.failed(&errno))
     }
@@ -101,7 +110,8 @@ impl Stash {
             .with("available-bytes", available)
     }
 
-    fn failed(&self, errno: &Errno) -> Error {
+    /// The error for a stash that cannot be written.
+    pub fn failed(&self, errno: &Errno) -> Error {
         let directory = self.directory.display();
         let message = format!("the stash in {directory} cannot be written: {errno}; nothing was added");
         Error::new(ErrorKind::FileAccess, message).with("path", directory.to_string())

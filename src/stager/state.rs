@@ -1,6 +1,6 @@
 //! What the broker may ask, and when. Anything else ends the connection, not the burn.
 
-use crate::wire::broker_stager::Ask;
+use crate::wire::broker_stager::{Ask, AudioAsk};
 
 /// How far a stager is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub const fn allowed_in(ask: &Ask, state: State) -> bool {
         | Ask::SetProperties(_)
         | Ask::Plan { .. }
         | Ask::Feed
+        | Ask::Audio(_)
         | Ask::Cancel => matches!(state, State::Ready),
     }
 }
@@ -31,8 +32,10 @@ pub const fn allowed_in(ask: &Ask, state: State) -> bool {
 /// How many descriptors travel with a request, at least and at most.
 pub const fn descriptors(ask: &Ask) -> (usize, usize) {
     match ask {
-        Ask::Add { path: None, .. } | Ask::Import { .. } => (1, 1),
-        Ask::Feed => (2, 2),
+        Ask::Add { path: None, .. }
+        | Ask::Import { .. }
+        | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. }) => (1, 1),
+        Ask::Feed | Ask::Audio(AudioAsk::Feed) => (2, 2),
         Ask::Add { path: Some(_), .. }
         | Ask::Begin(_)
         | Ask::Forget
@@ -41,6 +44,7 @@ pub const fn descriptors(ask: &Ask) -> (usize, usize) {
         | Ask::Clear
         | Ask::SetProperties(_)
         | Ask::Plan { .. }
+        | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. })
         | Ask::Cancel => (0, 0),
     }
 }
@@ -58,6 +62,12 @@ pub const fn name(ask: &Ask) -> &'static str {
         Ask::SetProperties(_) => "SetProperties",
         Ask::Plan { .. } => "Plan",
         Ask::Feed => "Feed",
+        Ask::Audio(AudioAsk::State) => "State",
+        Ask::Audio(AudioAsk::Create) => "Create",
+        Ask::Audio(AudioAsk::Stream { .. }) => "Stream",
+        Ask::Audio(AudioAsk::File { .. }) => "File",
+        Ask::Audio(AudioAsk::Close { .. }) => "Close",
+        Ask::Audio(AudioAsk::Feed) => "Feed",
         Ask::Cancel => "Cancel",
     }
 }

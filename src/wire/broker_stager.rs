@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::audio::{AlbumState, AudioFileOptions, AudioFileSummary};
 use crate::api::{self, AddOptions, AddSummary, Entry, ImportSummary, JolietProperties, Progress};
 
 /// What the broker asks of a stager. Every message but `Cancel` carries a number that its answer repeats.
@@ -57,8 +58,39 @@ pub enum Ask {
     },
     /// Stream the planned image into the ring, whose two descriptors (memory, wake) travel with the frame.
     Feed,
+    /// Something about the sound of an audio disc.
+    Audio(AudioAsk),
     /// End the running `Add`, `Import`, `Plan` or `Feed`. Its number is that of the request to end.
     Cancel,
+}
+
+/// A request about the sound of an audio disc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AudioAsk {
+    /// Tell what is staged.
+    State,
+    /// Open a track.
+    Create,
+    /// Take raw sound into the open track, out of the descriptor that travels with the frame.
+    Stream {
+        /// Blocks that the track may still take; what is more is left, and is `DiscFull`.
+        room: u64,
+    },
+    /// Decode the file whose descriptor travels with the frame, as a track of its own; wholly or not at all.
+    File {
+        /// The caller's wishes.
+        options: AudioFileOptions,
+        /// Blocks that the track may take.
+        room: u64,
+    },
+    /// Close the open track, and make it as long as a track must be.
+    Close {
+        /// Blocks that may still be added to it.
+        room: u64,
+    },
+    /// Stream the tracks' sound into the ring, whose two descriptors (memory, wake) travel with the frame. Every track
+    /// begins a chunk, and every chunk is whole blocks.
+    Feed,
 }
 
 /// Who a stager is to be, and what it may use.
@@ -109,4 +141,6 @@ pub enum Answer {
     Entries(Vec<Entry>, bool),
     /// The blocks that the whole image takes now (`Remove`, `Clear`, `Forget`, `SetProperties`, `Plan`).
     Blocks(u64),
+    /// The staged tracks (`Audio`), and what a file brought.
+    Album(AlbumState, Option<AudioFileSummary>),
 }

@@ -247,7 +247,8 @@ fn msf(text: &str) -> Result<u32, String> {
 
 /// A text as long as one may be, without what controls something. Two small quotes stand for one, as sheets have it.
 fn shortened(text: &str) -> String {
-    let mut text = text.replace("''", "\"");
+    let mut text: String =
+        text.trim_start().chars().take(4 * TEXT_MAX).collect::<String>().replace("''", "\"");
     // In the order in which they would be read again.
     while text.contains("'\"") {
         text = text.replace("'\"", "\"'");

@@ -8,6 +8,7 @@ mod job;
 mod joliet;
 mod medium;
 mod recorder;
+mod redbook;
 mod session;
 
 use zbus::OwnedObjectPath;
@@ -17,6 +18,7 @@ pub use job::JobObject;
 pub use joliet::JolietObject;
 pub use medium::MediumObject;
 pub use recorder::RecorderObject;
+pub use redbook::RedbookObject;
 pub use session::SessionObject;
 
 use super::error::Result;

@@ -51,8 +51,8 @@ impl SessionObject {
         self.service.visitor(&header, self.number).await?;
         let state = self.service.state();
         let session = state.session(self.number)?;
-        session.active_format()?;
-        let able = state.recorders.iter().filter(|(id, one)| session.scope.covers(id) && one.records_data());
+        let format = session.active_format()?;
+        let able = state.recorders.iter().filter(|(id, one)| session.scope.covers(id) && one.records(format));
         Ok(able.map(|(id, _)| path_of(Some(Object::Recorder(id.clone())))).collect())
     }
 

@@ -1,0 +1,358 @@
+//! What goes into a session's audio disc: tracks, their sound, and what is said of them.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::events::AddEvents;
+use super::face::Object;
+use super::jobs::{About, Handle, Outcome, Yield};
+use super::recorder::DEFAULT_GAP;
+use super::service::{Service, State};
+use super::session::{Activity, Format, Session};
+use super::staging::out_of_turn;
+use crate::api::audio::{
+    AUDIO_BLOCK, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, TrackProperties,
+};
+use crate::api::{
+    AddSummary, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, Result,
+};
+use crate::wire::broker_stager::{Answer, Ask, AudioAsk};
+
+/// Where sound comes from that takes its time.
+#[derive(Debug)]
+pub enum SoundSource {
+    /// Raw, into the open track.
+    Stream(OwnedFd),
+    /// A file, as a track of its own.
+    File(OwnedFd, AudioFileOptions),
+}
+
+/// An addition, from the moment that it is accepted.
+struct Addition {
+    service: Service,
+    session: u64,
+    handle: Handle,
+    source: SoundSource,
+}
+
+impl Service {
+    /// `CreateAudioTrack`.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`, `Busy`, `TrackOpen`, `DiscFull`, and what the stager says.
+    pub async fn create_audio_track(&self, session: u64) -> Result<()> {
+        let (_occupied, ()) = self.occupy(session, "CreateAudioTrack", |session| {
+            idle_redbook(session)?;
+            match session.album.state.open {
+                Some(_) => Err(Error::new(
+                    ErrorKind::TrackOpen,
+                    "An audio track is open. Close it with CloseAudioTrack first.",
+                )),
+                None => Ok(()),
+            }
+        })?;
+        if self.state().room(session)? == 0 {
+            let message =
+                "The disc has no room for another track. Record what is staged, or use a larger disc.";
+            return Err(Error::new(ErrorKind::DiscFull, message).with("available-blocks", 0_u64));
+        }
+        self.ask_album(session, AudioAsk::Create, None).await
+    }
+
+    /// `AddAudioTrackBlocks`: as much as fits is taken.
+    ///
+    /// # Errors
+    /// As for [`Service::create_audio_track`]; `TrackNotOpen`; `InvalidArgs` for bytes that are not whole blocks.
+    pub async fn add_audio_blocks(&self, session: u64, bytes: &[u8]) -> Result<()> {
+        let (_occupied, ()) = self.occupy(session, "AddAudioTrackBlocks", open_track)?;
+        if bytes.len() % AUDIO_BLOCK != 0 {
+            let message = format!(
+                "The sound has {} bytes, which are not whole blocks of {AUDIO_BLOCK}: nothing was added.",
+                bytes.len()
+            );
+            return Err(Error::new(ErrorKind::InvalidArgs, message));
+        }
+        let room = self.state().room(session)?;
+        // A frame to the stager is short; memory that both see is not.
+        let sound = shared(bytes).map_err(|error| {
+            let message =
+                format!("There is no memory for the sound: {error}. Nothing was added: give less at a time.");
+            Error::new(ErrorKind::Generic, message)
+        })?;
+        self.ask_album(session, AudioAsk::Stream { room }, Some(sound)).await
+    }
+
+    /// `CloseAudioTrack`.
+    ///
+    /// # Errors
+    /// As for [`Service::create_audio_track`]; `TrackNotOpen`, `TrackNotBigEnough`.
+    pub async fn close_audio_track(&self, session: u64) -> Result<()> {
+        let (_occupied, ()) = self.occupy(session, "CloseAudioTrack", open_track)?;
+        let room = self.state().room(session)?;
+        self.ask_album(session, AudioAsk::Close { room }, None).await
+    }
+
+    /// `AddAudioTrackStream` and `AddAudioFile`: starts a job that takes sound in.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`, `Busy`, `TrackOpen`, `TrackNotOpen`, `LimitsExceeded`.
+    pub fn add_sound(&self, session: u64, source: SoundSource) -> Result<Handle> {
+        let handle = {
+            let mut guard = self.state();
+            let state = &mut *guard;
+            let entry = state.session_mut(session)?;
+            idle_redbook(entry)?;
+            match (&source, entry.album.state.open) {
+                (SoundSource::Stream(_), None) => return Err(track_not_open()),
+                (SoundSource::File(..), Some(_)) => {
+                    let message = "An audio track is open, and a file becomes a track of its own. Close the track with \
+                                   CloseAudioTrack first.";
+                    return Err(Error::new(ErrorKind::TrackOpen, message));
+                }
+                _ => {}
+            }
+            let about = About {
+                operation: Operation::Add,
+                session: Some(session),
+                recorder: None,
+                uid: entry.owner.uid,
+                connection: entry.owner.connection.clone(),
+            };
+            let handle = self.enter_job(state, about)?;
+            state.session_mut(session)?.activity = Some(Activity::Adding(handle.number));
+            handle
+        };
+        self.face().sync(Object::Session(session));
+        let addition = Addition { service: self.clone(), session, handle: handle.clone(), source };
+        tokio::spawn(addition.run());
+        Ok(handle)
+    }
+
+    /// `SetRedbookProperties`.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`, `Busy`, and what `change` says.
+    pub fn set_disc_properties(
+        &self,
+        session: u64,
+        change: impl FnOnce(DiscProperties) -> Result<DiscProperties>,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let session = state.session_mut(session)?;
+        idle_redbook(session)?;
+        session.album.disc = change(session.album.disc.clone())?;
+        Ok(())
+    }
+
+    /// `SetAudioTrackProperties`, of a track by its number.
+    ///
+    /// # Errors
+    /// As for [`Service::set_disc_properties`]; `InvalidArgs` when there is no such track.
+    pub fn set_track_properties(
+        &self,
+        session: u64,
+        number: u32,
+        change: impl FnOnce(TrackProperties) -> Result<TrackProperties>,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let session = state.session_mut(session)?;
+        idle_redbook(session)?;
+        let at = track_at(session, number)?;
+        let changed = change(session.album.track(at))?;
+        if session.album.tracks.len() <= at {
+            session.album.tracks.resize(at + 1, TrackProperties::default());
+        }
+        session.album.tracks[at] = changed;
+        Ok(())
+    }
+
+    /// Asks the stager something about the tracks, and takes in what they are then, also when it refuses.
+    async fn ask_album(&self, session: u64, ask: AudioAsk, fd: Option<OwnedFd>) -> Result<()> {
+        let stager = self.stager(session).await?;
+        let lent: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
+        let result = stager.ask(Ask::Audio(ask), &lent).await.and_then(album);
+        let (result, state) = match result {
+            Ok((state, _)) => (Ok(()), state),
+            Err(error) => (Err(error), album(stager.ask(Ask::Audio(AudioAsk::State), &[]).await?)?.0),
+        };
+        self.state().session_mut(session)?.set_album(state);
+        result
+    }
+}
+
+impl State {
+    /// Blocks that a session's open track, or a new one, may take on the disc that was selected; without one, all that the
+    /// stash has room for.
+    pub fn room(&self, session: u64) -> Result<u64> {
+        let session = self.session(session)?;
+        let total =
+            session.selection.as_ref().map_or(u64::from(u32::MAX), |selection| selection.medium.free_blocks);
+        Ok(session.album.available(total, self.gap(session)))
+    }
+
+    /// Silent blocks that the selected recorder leaves between tracks.
+    pub fn gap(&self, session: &Session) -> u32 {
+        let recorder =
+            session.selection.as_ref().and_then(|selection| self.recorders.get(&selection.recorder));
+        recorder.map_or(DEFAULT_GAP, |recorder| recorder.settings.audio_gap)
+    }
+}
+
+impl Addition {
+    async fn run(self) {
+        let (service, session, job) = (self.service.clone(), self.session, self.handle.number);
+        let result = self.take_in().await;
+        let leaving = match service.state().sessions.get_mut(&session) {
+            Some(entry) if entry.activity == Some(Activity::Adding(job)) => {
+                entry.activity = None;
+                entry.touched = tokio::time::Instant::now();
+                entry.leaving
+            }
+            _ => false,
+        };
+        service.end_job(job, Outcome { result: result.map(Yield::Added) });
+        service.face().sync(Object::Session(session));
+        if leaving {
+            service.close(session, false);
+        }
+    }
+
+    async fn take_in(self) -> Result<AddSummary> {
+        let Self { service, session, handle, source } = self;
+        service.report(handle.number, Progress::begin(Phase::Staging));
+        let stager = service.stager(session).await?;
+        let room = service.state().room(session)?;
+        let (ask, descriptor, options) = match source {
+            SoundSource::Stream(fd) => (AudioAsk::Stream { room }, fd, None),
+            SoundSource::File(fd, options) => (AudioAsk::File { options, room }, fd, Some(options)),
+        };
+        let request = stager.begin(Ask::Audio(ask), &[descriptor.as_fd()]).await?;
+        drop(descriptor);
+        let mut events = AddEvents::default();
+        let report = |progress| {
+            let due = service.report(handle.number, progress);
+            for event in events.report(&progress, due) {
+                service.tell(session, event);
+            }
+        };
+        let followed = stager.follow(request, &handle, report).await.and_then(album);
+        let (brought, state, failed) = match followed {
+            Ok((state, brought)) => (brought, state, None),
+            Err(error) if stager.is_gone() => return Err(error),
+            Err(error) => (None, album(stager.ask(Ask::Audio(AudioAsk::State), &[]).await?)?.0, Some(error)),
+        };
+        let summary = {
+            let mut guard = service.state();
+            let entry = guard.session_mut(session)?;
+            let before = entry.album.state.sound();
+            entry.set_album(state);
+            if let (Some(brought), Some(options)) = (&brought, options)
+                && !options.without_tags
+            {
+                take_texts(entry, brought);
+            }
+            let added = entry.album.state.sound().saturating_sub(before);
+            let bytes = brought.as_ref().map_or(added * AUDIO_BLOCK as u64, |brought| brought.bytes);
+            let used_blocks = guard.gap_used(session);
+            AddSummary { files: u64::from(options.is_some()), bytes, used_blocks, ..AddSummary::default() }
+        };
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for event in events.succeed(summary.bytes) {
+            service.tell(session, event);
+        }
+        Ok(summary)
+    }
+}
+
+impl State {
+    /// Blocks that a session's tracks take, gaps included.
+    pub fn gap_used(&self, session: u64) -> u64 {
+        self.session(session).map_or(0, |session| session.album.used(self.gap(session)))
+    }
+}
+
+/// The last track gets the texts of its file, and a disc that has none those of the first file's album.
+fn take_texts(session: &mut Session, brought: &AudioFileSummary) {
+    let album = &mut session.album;
+    let Some(at) = album.state.tracks.len().checked_sub(1) else { return };
+    album.tracks.resize(at + 1, TrackProperties::default());
+    let track = &mut album.tracks[at];
+    track.texts = brought.texts.clone();
+    track.isrc.clone_from(&brought.isrc);
+    if at == 0 && album.disc.texts.is_empty() {
+        album.disc.texts = brought.album.clone();
+        if album.disc.texts.performer.is_empty() {
+            album.disc.texts.performer.clone_from(&brought.texts.performer);
+        }
+    }
+}
+
+/// Refuses a disc that cannot become an audio disc.
+///
+/// # Errors
+/// `MediumInvalidType` for a disc that is no CD, `CannotWriteToMedia` for one that is not blank.
+pub fn check_disc(recorder: &str, medium: &Medium) -> Result<()> {
+    let kind = medium.kind();
+    if !matches!(kind, MediaKind::CdR | MediaKind::CdRw) {
+        let message = format!(
+            "The disc in {recorder} ({}) cannot hold audio tracks. Insert a blank CD-R or CD-RW.",
+            kind.name()
+        );
+        return Err(Error::new(ErrorKind::MediumInvalidType, message));
+    }
+    if medium.status != DiscStatus::Blank {
+        let message = format!(
+            "The disc in {recorder} ({}) is not blank, and an audio disc begins on a blank one. {} a blank CD.",
+            kind.name(),
+            if medium.rewritable { "Erase it first, or insert" } else { "Insert" }
+        );
+        return Err(Error::new(ErrorKind::CannotWriteToMedia, message));
+    }
+    Ok(())
+}
+
+/// The place of a track in the album, by its number.
+///
+/// # Errors
+/// `InvalidArgs` when there is no such track.
+pub fn track_at(session: &Session, number: u32) -> Result<usize> {
+    let total = session.album.state.total_tracks();
+    (number as usize).checked_sub(1).filter(|at| *at < total).ok_or_else(|| {
+        let message = format!("There is no track {number}: {total} are staged, counted from 1.");
+        Error::new(ErrorKind::InvalidArgs, message)
+    })
+}
+
+fn idle_redbook(session: &Session) -> Result<()> {
+    session.check_format(Format::Redbook)?;
+    session.check_idle()
+}
+
+fn open_track(session: &Session) -> Result<()> {
+    idle_redbook(session)?;
+    session.album.state.open.map(drop).ok_or_else(track_not_open)
+}
+
+fn track_not_open() -> Error {
+    Error::new(ErrorKind::TrackNotOpen, "No audio track is open. Open one with CreateAudioTrack first.")
+}
+
+fn album(answer: Answer) -> Result<(AlbumState, Option<AudioFileSummary>)> {
+    match answer {
+        Answer::Album(state, brought) => Ok((state, brought)),
+        other => Err(out_of_turn(&other)),
+    }
+}
+
+/// Bytes in memory that can be passed on.
+fn shared(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("discmaster-sound", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}

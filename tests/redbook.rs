@@ -1,0 +1,376 @@
+//! The audio format on the bus: IMAPI's rules, each broken once; its counters; and what is staged in which way.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Serialize;
+use support::burner::Burner;
+use support::{Bench, Refusal, options};
+use zbus::{DynamicType, Fd, OwnedVariant, Variant};
+
+const BLOCK: usize = 2352;
+/// Blocks that a gap costs.
+const GAP: u64 = 150 + 2;
+
+const FINE: &str = "";
+const CLOSED: &str = "NotOpened";
+const FORMAT: &str = "NoActiveFormat";
+const WRONG: &str = "WrongFormat";
+const RECORDER: &str = "NoActiveRecorder";
+const OPEN: &str = "TrackOpen";
+const NOT: &str = "TrackNotOpen";
+const ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
+const EMPTY: &str = "TrackNotBigEnough";
+
+const STATES: [&str; 7] = ["closed", "open", "joliet", "format", "ready", "track", "staged"];
+
+/// What a call answers in each state of a session; in “track” one is open and empty, in “staged” one is closed.
+#[rustfmt::skip]
+const RULES: &[(&str, [&str; 7])] = &[
+    //                                closed  open    joliet format    ready  track  staged
+    ("GetTotalAudioTracks",          [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("GetTotalAudioBlocks",          [CLOSED, FORMAT, WRONG, RECORDER, FINE,  FINE,  FINE]),
+    ("GetUsedAudioBlocks",           [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("GetAvailableAudioTrackBlocks", [CLOSED, FORMAT, WRONG, RECORDER, FINE,  FINE,  FINE]),
+    ("GetAudioBlockSize",            [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("CreateAudioTrack",             [CLOSED, FORMAT, WRONG, FINE,     FINE,  OPEN,  FINE]),
+    ("AddAudioTrackBlocks",          [CLOSED, FORMAT, WRONG, NOT,      NOT,   FINE,  NOT]),
+    ("AddAudioTrackStream",          [CLOSED, FORMAT, WRONG, NOT,      NOT,   FINE,  NOT]),
+    ("AddAudioFile",                 [CLOSED, FORMAT, WRONG, FINE,     FINE,  OPEN,  FINE]),
+    ("CloseAudioTrack",              [CLOSED, FORMAT, WRONG, NOT,      NOT,   EMPTY, NOT]),
+    ("GetRedbookProperties",         [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("SetRedbookProperties",         [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("GetAudioTrackProperties",      [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  FINE,  FINE]),
+    ("SetAudioTrackProperties",      [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  FINE,  FINE]),
+    ("GetJolietProperties",          [CLOSED, FORMAT, FINE,  WRONG,    WRONG, WRONG, WRONG]),
+];
+
+/// A session, as an audio disc sees it.
+struct Album {
+    burner: Burner,
+    redbook: String,
+    folder: PathBuf,
+}
+
+impl Album {
+    async fn open(bench: &Bench, recorder: &str) -> Self {
+        let burner = Burner::open(bench, recorder, false).await;
+        let redbook = format!("{}/redbook", burner.session);
+        Self { burner, redbook, folder: bench.dir().to_owned() }
+    }
+
+    /// With the format and the recorder selected.
+    async fn ready(bench: &Bench, recorder: &str) -> Self {
+        let album = Self::open(bench, recorder).await;
+        album.format("redbook").await;
+        album.burner.select().await.unwrap();
+        album
+    }
+
+    async fn format(&self, name: &str) {
+        let Burner { client, session, .. } = &self.burner;
+        client.path(session, "Session", "SetActiveDiscMasterFormat", &name).await.unwrap();
+    }
+
+    async fn state(&self, state: &str) {
+        match state {
+            "open" => {}
+            "closed" => self.burner.close().await.unwrap(),
+            "joliet" => self.format("joliet").await,
+            _ => self.format("redbook").await,
+        }
+        if ["ready", "track", "staged"].contains(&state) {
+            self.burner.select().await.unwrap();
+        }
+        if ["track", "staged"].contains(&state) {
+            assert_eq!(self.create().await, FINE);
+        }
+        if state == "staged" {
+            assert_eq!(self.blocks(&vec![1; 300 * BLOCK]).await, FINE);
+            assert_eq!(self.close().await, FINE);
+        }
+    }
+
+    /// One call of the table; the refusal's name.
+    async fn call(&self, method: &str) -> String {
+        let wav = self.wav("call.wav", &vec![7; 4 * BLOCK]);
+        match method {
+            "CreateAudioTrack" => self.create().await,
+            "AddAudioTrackBlocks" => self.blocks(&[0; BLOCK]).await,
+            "AddAudioTrackStream" => self.stream(&wav).await.name,
+            "AddAudioFile" => self.file(&wav, []).await.name,
+            "SetRedbookProperties" => {
+                self.name("SetRedbookProperties", &(options([("Title", "A".into())]),)).await
+            }
+            "GetAudioTrackProperties" => self.name(method, &1_u32).await,
+            "SetAudioTrackProperties" => self.name(method, &(1_u32, options([("Title", "A".into())]))).await,
+            "GetJolietProperties" => {
+                let Burner { client, joliet, .. } = &self.burner;
+                client.refusal(joliet, "Joliet", method, &()).await.map_or_else(String::new, |one| one.name)
+            }
+            _ => self.name(method, &()).await,
+        }
+    }
+
+    async fn name(&self, method: &str, body: &(impl Serialize + DynamicType)) -> String {
+        let refusal = self.burner.client.refusal(&self.redbook, "Redbook", method, body).await;
+        refusal.map_or_else(String::new, |one| one.name)
+    }
+
+    async fn create(&self) -> String {
+        self.name("CreateAudioTrack", &0_u32).await
+    }
+
+    async fn close(&self) -> String {
+        self.name("CloseAudioTrack", &()).await
+    }
+
+    async fn blocks(&self, sound: &[u8]) -> String {
+        self.name("AddAudioTrackBlocks", &(sound,)).await
+    }
+
+    async fn stream(&self, path: &Path) -> Refusal {
+        let file = File::open(path).unwrap();
+        let body = (Fd::from(&file), options([("wait", true.into())]));
+        let refusal =
+            self.burner.client.refusal(&self.redbook, "Redbook", "AddAudioTrackStream", &body).await;
+        refusal.unwrap_or_else(|| Refusal::new(FINE, String::new()))
+    }
+
+    async fn file<const N: usize>(&self, path: &Path, wishes: [(&str, Variant<'static>); N]) -> Refusal {
+        let file = File::open(path).unwrap();
+        let mut wishes = options(wishes);
+        wishes.insert("wait".to_owned(), true.into());
+        let refusal = self
+            .burner
+            .client
+            .refusal(&self.redbook, "Redbook", "AddAudioFile", &(Fd::from(&file), wishes))
+            .await;
+        refusal.unwrap_or_else(|| Refusal::new(FINE, String::new()))
+    }
+
+    /// Tracks, used and available blocks.
+    async fn counters(&self) -> (u32, u64, u64) {
+        let client = &self.burner.client;
+        (
+            client.call(&self.redbook, "Redbook", "GetTotalAudioTracks", &()).await.unwrap(),
+            client.call(&self.redbook, "Redbook", "GetUsedAudioBlocks", &()).await.unwrap(),
+            client.call(&self.redbook, "Redbook", "GetAvailableAudioTrackBlocks", &()).await.unwrap(),
+        )
+    }
+
+    async fn total(&self) -> u64 {
+        self.burner.client.call(&self.redbook, "Redbook", "GetTotalAudioBlocks", &()).await.unwrap()
+    }
+
+    async fn text(&self, track: u32, name: &str) -> String {
+        let properties: std::collections::HashMap<String, OwnedVariant> = match track {
+            0 => {
+                self.burner.client.call(&self.redbook, "Redbook", "GetRedbookProperties", &()).await.unwrap()
+            }
+            _ => self
+                .burner
+                .client
+                .call(&self.redbook, "Redbook", "GetAudioTrackProperties", &track)
+                .await
+                .unwrap(),
+        };
+        String::try_from(properties[name].try_clone().unwrap()).unwrap()
+    }
+
+    /// A WAV file of 44.1 kHz, 16 bits, stereo.
+    fn wav(&self, name: &str, sound: &[u8]) -> PathBuf {
+        let path = self.folder.join(name);
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"RIFF").unwrap();
+        file.write_all(&(36 + sound.len() as u32).to_le_bytes()).unwrap();
+        file.write_all(b"WAVEfmt \x10\0\0\0\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0data").unwrap();
+        file.write_all(&(sound.len() as u32).to_le_bytes()).unwrap();
+        file.write_all(sound).unwrap();
+        path
+    }
+}
+
+#[tokio::test]
+async fn in_every_state_of_a_session_every_call_answers_as_the_table_says() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let mut wrong = Vec::new();
+    for (column, state) in STATES.into_iter().enumerate() {
+        for (method, answers) in RULES {
+            let album = Album::open(&bench, "vd0").await;
+            album.state(state).await;
+            let answer = album.call(method).await;
+            if answer != answers[column] {
+                wrong.push(format!("{method} when {state}: {answer:?} instead of {:?}", answers[column]));
+            }
+            album.burner.close().await.unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn the_counters_count_gaps_and_go_down_as_the_track_grows() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let total = album.total().await;
+    assert_eq!(album.counters().await, (0, 0, total));
+    album.create().await;
+    assert_eq!(album.counters().await, (1, 0, total));
+    album.blocks(&vec![1; 350 * BLOCK]).await;
+    assert_eq!(album.counters().await, (1, 350, total - 350));
+    album.close().await;
+    assert_eq!(album.counters().await, (1, 350, total - 350 - GAP));
+    album.create().await;
+    assert_eq!(album.counters().await, (2, 350 + GAP, total - 350 - GAP));
+    // One that is too short is filled up.
+    album.blocks(&vec![1; 10 * BLOCK]).await;
+    album.close().await;
+    assert_eq!(album.counters().await, (2, 650 + GAP, total - 650 - 2 * GAP));
+    // A gap of the recorder's, and one of the track's own.
+    let client = &album.burner.client;
+    let gap = (options([("AudioGapSize", 100_u32.into())]),);
+    client.call::<()>(&album.burner.recorder, "Recorder", "SetRecorderProperties", &gap).await.unwrap();
+    assert_eq!(album.counters().await, (2, 650 + 102, total - 650 - 2 * 102));
+    let gap = (2_u32, options([("PreGap", 0_u32.into())]));
+    assert_eq!(album.name("SetAudioTrackProperties", &gap).await, FINE);
+    assert_eq!(album.counters().await, (2, 650, total - 650 - 102));
+    let clear = client.refusal(&album.burner.session, "Session", "ClearFormatContent", &()).await;
+    assert_eq!(clear, None);
+    assert_eq!(album.counters().await, (0, 0, total));
+}
+
+#[tokio::test]
+async fn blocks_are_whole_and_what_fits_of_them_is_kept_when_the_disc_is_full() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let total = album.total().await;
+    album.create().await;
+    assert_eq!(album.blocks(&[0; BLOCK - 4]).await, ARGS);
+    // Nearly a whole disc of nothing, out of a file without content.
+    let nothing = bench.dir().join("nothing.pcm");
+    File::create(&nothing).unwrap().set_len((total - 3) * BLOCK as u64).unwrap();
+    assert_eq!(album.stream(&nothing).await.name, FINE);
+    assert_eq!(album.counters().await, (1, total - 3, 3));
+    let sound = vec![1; 5 * BLOCK];
+    let body = (sound.as_slice(),);
+    let refusal =
+        album.burner.client.refusal(&album.redbook, "Redbook", "AddAudioTrackBlocks", &body).await.unwrap();
+    assert_eq!(refusal.name, "DiscFull");
+    assert!(refusal.message.contains("3 blocks"), "{}", refusal.message);
+    assert_eq!(album.counters().await, (1, total, 0));
+    assert_eq!(album.blocks(&[1; BLOCK]).await, "DiscFull");
+    assert_eq!(album.close().await, FINE);
+    assert_eq!(album.create().await, "DiscFull");
+    let file = album.file(&album.wav("more.wav", &vec![1; 400 * BLOCK]), []).await;
+    assert_eq!(file.name, "DiscFull", "{}", file.message);
+    assert_eq!(album.counters().await, (1, total, 0));
+}
+
+#[tokio::test]
+async fn a_disc_has_ninety_nine_tracks_and_not_one_more() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    for _ in 0..99 {
+        assert_eq!(album.create().await, FINE);
+        assert_eq!(album.blocks(&[3; BLOCK]).await, FINE);
+        assert_eq!(album.close().await, FINE);
+    }
+    assert_eq!(album.create().await, "LimitsExceeded");
+    assert_eq!(album.counters().await.0, 99);
+    assert_eq!(album.counters().await.1, 99 * 300 + 98 * GAP);
+}
+
+#[tokio::test]
+async fn files_are_decoded_with_their_tags_and_are_added_wholly_or_not_at_all() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let wav = album.wav("a.wav", &vec![9; 400 * BLOCK + 1000]);
+    let flac = bench.dir().join("a.flac");
+    let tags = ["TITLE=An die Freude", "ARTIST=Chor", "ALBUM=Neunte", "ISRC=DEA123456789"];
+    let tags = tags.iter().flat_map(|tag| ["-T", tag]);
+    assert!(
+        Command::new("flac").args(["-s", "-o"]).arg(&flac).args(tags).arg(&wav).status().unwrap().success()
+    );
+    assert_eq!(album.file(&flac, []).await.name, FINE);
+    assert_eq!(album.counters().await.1, 401);
+    assert_eq!(album.text(1, "Title").await, "An die Freude");
+    assert_eq!(album.text(1, "Isrc").await, "DEA123456789");
+    assert_eq!(
+        (album.text(0, "Title").await, album.text(0, "Performer").await),
+        ("Neunte".into(), "Chor".into())
+    );
+    // The second goes on inside of the first one's last block.
+    let gapless = album.file(&wav, [("gapless", true.into()), ("tags", false.into())]).await;
+    assert_eq!(gapless.name, FINE, "{}", gapless.message);
+    assert_eq!(album.counters().await.1, 401 + GAP + 400);
+
+    let before = album.counters().await;
+    let bytes = fs::read(&flac).unwrap();
+    let broken = bench.dir().join("broken.flac");
+    fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    let refused = album.file(&broken, []).await;
+    assert_eq!(refused.name, "FileDamaged", "{}", refused.message);
+    assert!(refused.message.contains("broken.flac"), "{}", refused.message);
+    fs::write(&broken, "This is not music").unwrap();
+    assert_eq!(album.file(&broken, []).await.name, "NotSupported");
+    let folder = album.file(bench.dir(), []).await;
+    assert_eq!(folder.name, "FileUnreadable", "{}", folder.message);
+    assert_eq!(album.file(&wav, [("loudness", true.into())]).await.name, ARGS);
+    assert_eq!(album.counters().await, before);
+}
+
+#[tokio::test]
+async fn sound_comes_through_a_pipe_in_pieces_of_any_length_and_can_be_cancelled() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    album.create().await;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let client = &album.burner.client;
+    let job = client
+        .path(&album.redbook, "Redbook", "AddAudioTrackStream", &(Fd::from(&reader), options([])))
+        .await
+        .unwrap();
+    drop(reader);
+    assert_eq!(album.burner.property::<String>("State").await, "adding");
+    let written = tokio::task::spawn_blocking(move || {
+        for piece in [1, 999, 4 * BLOCK, 300 * BLOCK] {
+            writer.write_all(&vec![5; piece]).unwrap();
+        }
+    });
+    written.await.unwrap();
+    assert!(client.result(&job).await.0);
+    assert_eq!(album.counters().await.1, 305);
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    let job = client
+        .path(&album.redbook, "Redbook", "AddAudioTrackStream", &(Fd::from(&reader), options([])))
+        .await
+        .unwrap();
+    assert_eq!(album.close().await, "Busy");
+    client.call::<()>(&job, "Job", "Cancel", &()).await.unwrap();
+    assert_eq!(client.result(&job).await.1, "org.discmaster1.Error.UserAbort");
+    drop(writer);
+    assert_eq!(album.close().await, FINE);
+}
+
+#[tokio::test]
+async fn only_a_blank_cd_will_do() {
+    let bench = Bench::new().recorder("vd0", "dvd+r").recorder("vd1", "cd-r").start().await;
+    let album = Album::open(&bench, "vd0").await;
+    album.format("redbook").await;
+    assert_eq!(album.burner.select().await.unwrap_err().name, "MediumInvalidType");
+    album.burner.close().await.unwrap();
+    let album = Album::ready(&bench, "vd1").await;
+    album.create().await;
+    let record = album.burner.record_with(options([])).await.unwrap_err();
+    assert_eq!(record.name, OPEN);
+    album.close().await;
+    let record = album.burner.record_with(options([])).await.unwrap_err();
+    assert_eq!(record.name, "InvalidImage");
+}
