@@ -309,7 +309,6 @@ mod tests {
             speed: Some(7056),
             close: Close::Appendable,
             unprotected: false,
-            unmount: false,
         };
         assert_eq!(record(given).unwrap(), (expected, true));
     }
