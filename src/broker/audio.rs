@@ -68,7 +68,7 @@ impl Service {
     /// As for [`Service::create_audio_track`]; `TrackNotOpen`; `InvalidArgs` for bytes that are not whole blocks.
     pub async fn add_audio_blocks(&self, session: u64, bytes: &[u8]) -> Result<()> {
         let (_occupied, ()) = self.occupy(session, "AddAudioTrackBlocks", open_track)?;
-        if bytes.len() % AUDIO_BLOCK != 0 {
+        if !bytes.len().is_multiple_of(AUDIO_BLOCK) {
             let message = format!(
                 "The sound has {} bytes, which are not whole blocks of {AUDIO_BLOCK}: nothing was added.",
                 bytes.len()
@@ -344,7 +344,7 @@ fn track_not_open() -> Error {
 
 fn album(answer: Answer) -> Result<(AlbumState, Option<AudioFileSummary>)> {
     match answer {
-        Answer::Album(state, brought) => Ok((state, brought)),
+        Answer::Album(album) => Ok(*album),
         other => Err(out_of_turn(&other)),
     }
 }

@@ -303,7 +303,7 @@ pub fn out_of_turn(answer: &Answer) -> Error {
         Answer::Imported(_) => "an import",
         Answer::Entries(..) => "a list",
         Answer::Blocks(_) => "a size",
-        Answer::Album(..) => "tracks",
+        Answer::Album(_) => "tracks",
     };
     Error::new(ErrorKind::HelperFailed, format!("The stager answered another question, with {what}."))
 }

@@ -36,8 +36,8 @@ pub fn long(seconds: i64) -> [u8; 17] {
 
 /// Seconds since 1970 of a 7-byte date; `None` when it is none (all zero, or no date of the calendar).
 pub fn read_short(bytes: &[u8]) -> Option<i64> {
-    let &[years, month, day, hour, minute, second, offset] = bytes else { return None };
-    seconds(1900 + i32::from(years), month, day, hour, minute, second, offset)
+    let (&years, rest) = bytes.split_first()?;
+    seconds(1900 + i32::from(years), rest.try_into().ok()?)
 }
 
 /// Seconds since 1970 of a 17-byte date; `None` when it is none.
@@ -47,11 +47,12 @@ pub fn read_long(bytes: &[u8]) -> Option<i64> {
     };
     let number = |from: usize, to: usize| std::str::from_utf8(&digits[from..to]).ok()?.parse::<u16>().ok();
     let small = |from: usize| u8::try_from(number(from, from + 2)?).ok();
-    seconds(number(0, 4)?.into(), small(4)?, small(6)?, small(8)?, small(10)?, small(12)?, *offset)
+    let rest = [small(4)?, small(6)?, small(8)?, small(10)?, small(12)?, *offset];
+    seconds(number(0, 4)?.into(), rest)
 }
 
-/// `offset` is the signed number of quarter-hours from GMT (ECMA-119 §9.1.5).
-fn seconds(year: i32, month: u8, day: u8, hour: u8, minute: u8, second: u8, offset: u8) -> Option<i64> {
+/// Of a year, and month, day, hour, minute, second, and the signed number of quarter-hours from GMT (ECMA-119 §9.1.5).
+fn seconds(year: i32, [month, day, hour, minute, second, offset]: [u8; 6]) -> Option<i64> {
     let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
     let time = Time::from_hms(hour, minute, second).ok()?;
     let offset = i64::from(offset.cast_signed()) * 15 * 60;

@@ -81,7 +81,7 @@ pub fn answer(
             }
         }
     }
-    Ok(Answer::Album(sound.state(), brought))
+    Ok(Answer::Album(Box::new((sound.state(), brought))))
 }
 
 impl Sound {

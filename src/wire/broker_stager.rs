@@ -142,5 +142,5 @@ pub enum Answer {
     /// The blocks that the whole image takes now (`Remove`, `Clear`, `Forget`, `SetProperties`, `Plan`).
     Blocks(u64),
     /// The staged tracks (`Audio`), and what a file brought.
-    Album(AlbumState, Option<AudioFileSummary>),
+    Album(Box<(AlbumState, Option<AudioFileSummary>)>),
 }

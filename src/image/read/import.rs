@@ -315,7 +315,8 @@ impl<F> Import<F> {
                 self.inside(child, 1, block)?;
                 self.subdirectory(directory, &name, meta, (child, blocks), block)?
             }
-            None => self.leaf(directory.node, &name, meta, &posix, header, &sections)?,
+            None if is_unusual(header) => Ok(None),
+            None => self.leaf(directory.node, &name, meta, &posix, &sections)?,
         };
         match added {
             Ok(Some(node)) => self.tree.set_imported(node, true),
@@ -373,7 +374,6 @@ impl<F> Import<F> {
         name: &[u8],
         meta: Meta,
         posix: &Posix,
-        header: &RecordHeader,
         sections: &[Section],
     ) -> Result<Result<Option<NodeId>, TreeError>, ImportError<E>> {
         const TYPE: u32 = 0o170_000;
@@ -383,9 +383,7 @@ impl<F> Import<F> {
             return Ok(self.tree.add_symlink(parent, name, meta, target).map(Some));
         }
         let mode = posix.attributes.map_or(REGULAR, |attributes| attributes.mode) & TYPE;
-        let interleaved = header.unit_size != 0 || header.gap_size != 0;
-        let associated = header.flags & flags::ASSOCIATED != 0;
-        if !matches!(mode, REGULAR | 0) || mode == SYMLINK || posix.sparse || interleaved || associated {
+        if !matches!(mode, REGULAR | 0) || mode == SYMLINK || posix.sparse {
             return Ok(Ok(None));
         }
         if self.tree.lookup(parent, name).is_some() {
@@ -530,4 +528,9 @@ fn without_version(name: &[u8]) -> &[u8] {
         Some(at) if name[at + 1..].iter().all(u8::is_ascii_digit) => &name[..at],
         _ => name,
     }
+}
+
+/// What no file made here is: interleaved, or associated with another.
+fn is_unusual(header: &RecordHeader) -> bool {
+    header.unit_size != 0 || header.gap_size != 0 || header.flags & flags::ASSOCIATED != 0
 }
