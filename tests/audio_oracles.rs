@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::f64::consts::TAU;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -387,7 +388,7 @@ fn noise(count: usize, seed: u64) -> Vec<i16> {
 fn music(frames: usize, rate: u32) -> Vec<i16> {
     let tone = |at: f64, base: f64| {
         let wobble = (at * 0.7).sin() * 3.0;
-        ((at * base * 6.283_185 + wobble).sin() * 0.4 + (at * base * 3.1 * 6.283_185).sin() * 0.2) * 20_000.0
+        ((at * base * TAU + wobble).sin() * 0.4 + (at * base * 3.1 * TAU).sin() * 0.2) * 20_000.0
     };
     (0..frames)
         .flat_map(|frame| {
