@@ -95,6 +95,11 @@ impl Blank {
     pub fn new(what: u8, immed: bool) -> Self {
         Self { what: what | if immed { Self::IMMED } else { 0 }, ..Self::zeroed() }
     }
+
+    /// The same, of the track that block `address` lies in, or from there on.
+    pub fn at(self, address: u32) -> Self {
+        Self { address: address.into(), ..self }
+    }
 }
 
 cdb! {

@@ -1,10 +1,11 @@
 //! Writing to CD: a track at once as page 05h says, a session at once as the cue sheet says.
 
+use super::toc::LEAD_IN;
 use super::{Answer, Call};
 use crate::mmc::cdb::SendCueSheet;
 use crate::mmc::page::{MultiSession, WriteParameters, WriteType};
 use crate::vdrive::drive::Drive;
-use crate::vdrive::medium::{CdTrack, Layout, Run, Sent, SentSub};
+use crate::vdrive::medium::{CdTrack, Ended, Layout, Run, Sent, SentSub};
 use crate::vdrive::refusal::Refusal;
 
 /// Entries of the longest cue sheet: 99 tracks of which each has its code and some indexes.
@@ -13,6 +14,17 @@ const MAX_CUE_SHEET: u32 = 8 * 2048;
 /// What the drive says of the longest cue sheet (feature 2Eh), bytes.
 pub const fn max_cue_sheet() -> u32 {
     MAX_CUE_SHEET
+}
+
+/// How blocks come.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Of a track at once, sent like this.
+    Track(Sent),
+    /// As the cue sheet says.
+    Sheet,
+    /// Raw, with sub-channels in this form.
+    Raw(SentSub),
 }
 
 /// SEND CUE SHEET: what the session that comes consists of.
@@ -29,7 +41,7 @@ pub fn send_cue_sheet(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refu
     if drive.parameters.write_type != WriteType::SessionAtOnce {
         return Err(Refusal::SequenceError);
     }
-    after.announce(call.data, super::toc::LEAD_IN.lba())?;
+    after.announce(call.data, LEAD_IN.lba())?;
     keep(drive, after)?;
     Ok(Answer::default())
 }
@@ -37,18 +49,20 @@ pub fn send_cue_sheet(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refu
 /// WRITE on CD. How long a block is depends on what comes next.
 pub fn write(drive: &mut Drive, lba: i32, blocks: u32, call: &Call<'_>) -> Result<Answer, Refusal> {
     let mut after = drive.visible_layout()?.clone();
-    let sent = match drive.parameters.write_type {
-        WriteType::SessionAtOnce => None,
-        WriteType::TrackAtOnce => Some(by_page(&drive.parameters).ok_or(Refusal::WrongMode)?),
+    let way = match drive.parameters.write_type {
+        WriteType::SessionAtOnce => Way::Sheet,
+        WriteType::Raw => Way::Raw(sub_channels(&drive.parameters).ok_or(Refusal::WrongMode)?),
+        WriteType::TrackAtOnce => Way::Track(by_page(&drive.parameters).ok_or(Refusal::WrongMode)?),
         _ => return Err(Refusal::WrongMode),
     };
     let protected = drive.parameters.underrun_protection;
     if drive.buffer.starved() && !protected && after.is_writing() {
         return Err(super::write::lose_the_stream(drive));
     }
-    let runs = match sent {
-        Some(sent) => vec![track_at_once(drive, &mut after, (lba, blocks), sent)?],
-        None => after.write_at_once(lba, blocks)?,
+    let runs = match way {
+        Way::Track(sent) => vec![track_at_once(drive, &mut after, (lba, blocks), sent)?],
+        Way::Raw(sub) => after.write_raw((lba, blocks), sub, call.data, LEAD_IN.lba())?,
+        Way::Sheet => after.write_at_once(lba, blocks)?,
     };
     if runs.iter().map(Run::bytes).sum::<usize>() != call.data.len() {
         return Err(Refusal::ParameterLength);
@@ -79,7 +93,8 @@ pub fn acceptable(wish: &WriteParameters) -> Result<(), usize> {
         }
         // The cue sheet says what is sent.
         WriteType::SessionAtOnce if wish.data_block.bytes().is_none() => return Err(4),
-        WriteType::TrackAtOnce | WriteType::SessionAtOnce => {}
+        WriteType::Raw if sub_channels(wish).is_none() => return Err(4),
+        WriteType::TrackAtOnce | WriteType::SessionAtOnce | WriteType::Raw => {}
         _ => return Err(2),
     }
     if wish.fixed_packets {
@@ -97,9 +112,15 @@ pub fn acceptable(wish: &WriteParameters) -> Result<(), usize> {
 /// Ends a session at once, if one is being written: what the flush at its end does.
 pub fn finish(drive: &mut Drive, after: &mut Layout) -> Result<bool, Refusal> {
     let more = drive.parameters.multi_session == MultiSession::More;
-    let Some(short) = after.finish_session(more)? else { return Ok(false) };
-    if short > 0 {
-        drive.ledger.note(format!("a session at once, {short} blocks short of its cue sheet"));
+    match after.finish_session(more)? {
+        Ended::None => return Ok(false),
+        Ended::Short(0) => {}
+        Ended::Short(short) => {
+            drive.ledger.note(format!("a session at once, {short} blocks short of its cue sheet"));
+        }
+        Ended::Unreadable => {
+            drive.ledger.note("a raw session without lead-out or table of contents".into());
+        }
     }
     Ok(true)
 }
@@ -120,6 +141,15 @@ fn is_audio(parameters: &WriteParameters) -> bool {
 
 fn by_page(parameters: &WriteParameters) -> Option<Sent> {
     Sent::by_block(parameters.data_block, is_audio(parameters))
+}
+
+/// The sub-channels that come with raw blocks. Packed R to W come with P and Q in the same 96 bytes.
+fn sub_channels(parameters: &WriteParameters) -> Option<SentSub> {
+    match parameters.data_block.0 {
+        1 => Some(SentSub::Pq),
+        2 | 3 => Some(SentSub::Raw),
+        _ => None,
+    }
 }
 
 fn track_at_once(

@@ -115,19 +115,29 @@ fn closed(drive: &mut Drive, after: Layout, session: bool) -> Effect {
     Effect::None
 }
 
-/// BLANK: everything, or what makes the disc count as blank. Single tracks and sessions are not offered.
+/// BLANK: everything, or what makes the disc count as blank; of a CD-RW also tracks, sessions, and what closes one.
 pub fn blank(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     let cdb: Blank = call.read()?;
-    let what = cdb.what & 7;
-    if what > Blank::MINIMAL {
-        return Err(Refusal::BadField { byte: 1 });
-    }
     let mut after = drive.ready_medium()?.layout().clone();
-    let capacity = after.capacity;
-    after.erase(what == Blank::MINIMAL)?;
+    let before = after.data_end();
+    let piecewise = after.profile == Profile::CD_RW;
+    let address = cdb.address.get();
+    match cdb.what & 7 {
+        what @ (Blank::FULL | Blank::MINIMAL) => after.erase(what == Blank::MINIMAL)?,
+        Blank::TRACK if piecewise => after.erase_track(address)?,
+        Blank::UNRESERVE if piecewise => after.unreserve()?,
+        Blank::TRACK_TAIL if piecewise => after.erase_tail(address)?,
+        Blank::UNCLOSE if piecewise => after.unclose()?,
+        Blank::SESSION if piecewise => after.erase_session()?,
+        _ => return Err(Refusal::BadField { byte: 1 }),
+    }
     drive.pretended = None;
     drive.buffer.clear();
-    let blocks = if what == Blank::FULL { capacity } else { LEAD_OUT };
+    let blocks = match cdb.what & 7 {
+        Blank::FULL => after.capacity,
+        Blank::MINIMAL => LEAD_OUT,
+        _ => LEAD_OUT + before.saturating_sub(after.data_end()),
+    };
     let takes = drive.options.pace.recording(blocks, drive.write_speed);
     let effect = Effect::Layout { after: Box::new(after), changed: true };
     Ok(drive.run(OperationKind::Long, takes, effect, cdb.what & Blank::IMMED != 0, call.now))

@@ -61,8 +61,8 @@ fn features(drive: &Drive) -> Vec<Feature> {
         with(code::CD_READ, 2, cd, &[0x03, 0, 0, 0]),
         // Underrun protection, test write, CD-RW; data block types 0 and 8 to 13.
         with(code::CD_TAO, 2, cd, &[0x46, 0, 0x3f, 0x01]),
-        // Underrun protection, session at once, test write, CD-RW, R-W sub-channels.
-        with(code::CD_MASTERING, 0, cd, &[0x67, cue_sheet[1], cue_sheet[2], cue_sheet[3]]),
+        // Underrun protection, session at once, raw also in sessions, test write, CD-RW, R-W sub-channels.
+        with(code::CD_MASTERING, 0, cd, &[0x7f, cue_sheet[1], cue_sheet[2], cue_sheet[3]]),
         with(code::CD_RW_WRITE, 0, profile == Profile::CD_RW, &[0, 0xff, 0, 0]),
         always(code::POWER, 0, &[]),
         always(code::TIMEOUT, 0, &[]),

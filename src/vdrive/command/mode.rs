@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, cd, dvd};
 use crate::mmc::cdb::{ModeSelect10, ModeSense6, ModeSense10};
-use crate::mmc::page::{self, Capabilities, WriteParameters, WriteType};
+use crate::mmc::page::{self, Capabilities, WriteParameters};
 use crate::mmc::profile::WriteModel;
 use crate::vdrive::drive::Drive;
 use crate::vdrive::medium::{Layout, Medium};
@@ -53,7 +53,7 @@ pub fn select_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> 
         }
         at += end;
     }
-    if chosen.write_type != WriteType::SessionAtOnce {
+    if chosen.write_type != drive.parameters.write_type {
         forget_cue_sheet(drive)?;
     }
     // What a test write pretended ends with it.

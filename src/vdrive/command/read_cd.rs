@@ -111,6 +111,9 @@ fn sector(medium: &Medium, lba: i32, wish: Wish, data: &mut Vec<u8>) -> Result<(
 
 /// The sub-channels as raw bytes: R to W as a host sent them, P and Q as the drive made them.
 fn p_to_w(medium: &Medium, lba: i32, place: &Place) -> std::io::Result<[u8; RAW]> {
+    if place.raw {
+        return medium.sub_channels(lba);
+    }
     let mut bytes = raw(place.p(), &place.q(lba));
     if place.cd.sub_channel {
         let sent = medium.sub_channels(lba)?;

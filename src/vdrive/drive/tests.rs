@@ -398,9 +398,9 @@ fn features_follow_the_disc() {
     assert_eq!(all.serial().as_deref(), Some("VD000001"));
     let one = cd.ask(&cdb::GetConfiguration::new(2, 0x2d, 8192));
     assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2d, 9, 4, 0x46, 0, 0x3f, 1]);
-    // Session at once; a cue sheet of 16 KiB at most.
+    // Session at once and raw; a cue sheet of 16 KiB at most.
     let one = cd.ask(&cdb::GetConfiguration::new(2, 0x2e, 8192));
-    assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2e, 1, 4, 0x67, 0, 0x40, 0]);
+    assert_eq!(one, [0, 0, 0, 12, 0, 0, 0, 0x0a, 0, 0x2e, 1, 4, 0x7f, 0, 0x40, 0]);
     let mut empty = Bench::empty(DriveOptions::default());
     let none = Configuration::parse(&empty.ask(&cdb::GetConfiguration::new(0, 0, 8192))).unwrap();
     assert_eq!(none.current, Profile::NONE);
@@ -541,7 +541,11 @@ fn any_command() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
             cdb::CloseTrackSession::new(function, track, immed).as_bytes().to_vec()
         }),
         (0_u32..9000).prop_map(|size| cdb::ReserveTrack::new(size).as_bytes().to_vec()),
-        (0_u8..3).prop_map(|what| cdb::Blank::new(what, false).as_bytes().to_vec()),
+        (0_u8..8, 0_u32..30_000)
+            .prop_map(|(what, address)| { cdb::Blank::new(what, false).at(address).as_bytes().to_vec() }),
+        (any::<i16>(), 0_u32..60, any::<u8>(), any::<u8>()).prop_map(|(lba, blocks, main, sub)| {
+            cdb::ReadCd::new(lba.into(), blocks, main).with_sub_channel(sub).as_bytes().to_vec()
+        }),
         (0_u32..300).prop_map(|track| cdb::ReadTrackInformation::track(track).as_bytes().to_vec()),
         (0_u8..8).prop_map(|format| cdb::ReadToc::new(format, 0, 2048).as_bytes().to_vec()),
         (0_u8..4).prop_map(|action| vec![0x1b, 0, 0, 0, action, 0]),

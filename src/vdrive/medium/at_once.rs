@@ -1,319 +1,63 @@
-//! A CD session that is written at once, as its cue sheet says (MMC-6, 6.37): what has to come next, and what the
-//! session will be.
+//! A CD session that is written at once: by a cue sheet, or raw.
 
 use super::layout::{Layout, Session};
-use super::recording::{Run, Sent, SentSub};
-use super::track::{CdSession, CdTrack, Track, TrackState};
-use crate::mmc::cd_text::{self, MAX_PACKS};
-use crate::mmc::cue::CueEntry;
-use crate::mmc::subchannel::{RAW, is_isrc};
-use crate::mmc::toc::LEAD_OUT;
+use super::raw::Raw;
+use super::recording::{Run, SentSub};
+use super::sheet::Sheet;
+use super::track::TrackState;
 use crate::vdrive::refusal::Refusal;
 
 /// Blocks before the first track of a session.
 pub const PRE_GAP: i32 = 150;
-/// The shortest track of the Red Book, blocks.
-const MIN_TRACK: u32 = 300;
 
 /// A session that is written at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AtOnce {
-    parts: Vec<Part>,
-    /// Its tracks as they will be.
-    tracks: Vec<Track>,
-    session: CdSession,
-    lead_out: u32,
-    /// Where the next write has to start.
-    next: i32,
-    /// Something was written.
-    begun: bool,
-    /// The packs of CD-TEXT have begun to repeat.
-    text_ends: bool,
-}
-
-/// Blocks that are sent alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Part {
-    start: i32,
-    end: i32,
-    sent: Sent,
-    sub: SentSub,
+pub enum AtOnce {
+    /// As a cue sheet says.
+    Sheet(Sheet),
+    /// As the sub-channels say that the host sends.
+    Raw(Raw),
 }
 
 /// Where a session can be put.
 #[derive(Clone, Copy, Debug)]
-struct Site {
+pub struct Site {
     /// First block of its first track.
-    start: u32,
+    pub start: u32,
     /// Number of that track.
-    first: u8,
+    pub first: u8,
     /// First block of the lead-in, counted backwards from the disc's first.
-    lead_in: i32,
+    pub lead_in: i32,
     /// The last possible lead-out.
-    limit: u32,
+    pub limit: u32,
 }
 
-/// A cue sheet that is being read.
-struct Reader<'a> {
-    entries: Vec<CueEntry>,
-    at: usize,
-    site: &'a Site,
+/// How a session at once ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// There was none.
+    None,
+    /// Complete, but for so many blocks, which are zeros.
+    Short(u32),
+    /// It has no lead-out or no table of contents: its tracks are damaged.
+    Unreadable,
 }
 
 impl AtOnce {
-    fn read(sheet: &[u8], site: &Site) -> Result<Self, Refusal> {
-        let chunks = sheet.chunks_exact(CueEntry::LEN);
-        if !chunks.remainder().is_empty() {
-            return Err(Refusal::ParameterLength);
-        }
-        let entries = chunks.filter_map(|raw| Some(CueEntry::parse(raw.try_into().ok()?))).collect();
-        Reader { entries, at: 0, site }.session()
-    }
-
-    /// Takes `blocks` at `lba`, and tells in which forms they are sent.
-    ///
-    /// # Errors
-    /// The drive's refusal if that is not what comes next, or too much.
-    fn take(&mut self, lba: i32, blocks: u32) -> Result<Vec<Run>, Refusal> {
-        if lba != self.next {
-            let (asked, expected) = (lba.cast_unsigned(), self.next.cast_unsigned());
-            return Err(Refusal::NotNextWritable { asked, expected });
-        }
-        let mut runs = Vec::new();
-        let mut missing = blocks;
-        while missing > 0 {
-            let Some(part) = self.parts.iter().find(|part| part.start <= self.next && self.next < part.end)
-            else {
-                let full = runs.is_empty();
-                return Err(if full {
-                    Refusal::OutOfRange { lba: lba.cast_unsigned() }
-                } else {
-                    Refusal::EndOfTrack
-                });
-            };
-            let count = missing.min(self.next.abs_diff(part.end));
-            runs.push(Run { lba: self.next, blocks: count, sent: part.sent, sub: part.sub });
-            missing -= count;
-            self.next = self.next.saturating_add_unsigned(count);
-            self.begun = true;
-            self.skip_generated();
-        }
-        Ok(runs)
-    }
-
-    /// Goes on behind what the drive makes by itself.
-    fn skip_generated(&mut self) {
-        while let Some(part) = self.parts.iter().find(|part| part.start <= self.next && self.next < part.end)
-            && part.sent.bytes() + part.sub.bytes() == 0
-        {
-            self.next = part.end;
+    /// Where the next write has to start.
+    pub fn next(&self) -> i32 {
+        match self {
+            Self::Sheet(sheet) => sheet.next,
+            Self::Raw(raw) => raw.next,
         }
     }
 
-    /// Keeps the CD-TEXT in the sub-channels of the lead-in: packs follow each other without end.
-    fn take_text(&mut self, symbols: &[u8]) {
-        for block in symbols.chunks_exact(RAW).filter_map(|block| block.try_into().ok()) {
-            for pack in cd_text::fold(block).into_iter().filter(cd_text::is_whole) {
-                self.text_ends |= self.session.text.first() == Some(&pack);
-                if !self.text_ends && self.session.text.len() < MAX_PACKS {
-                    self.session.text.push(pack);
-                }
-            }
+    /// Whether something was written.
+    pub fn begun(&self) -> bool {
+        match self {
+            Self::Sheet(sheet) => sheet.begun,
+            Self::Raw(_) => true,
         }
-    }
-
-    /// The tracks as far as they are written, the one whose pause is being written with them.
-    fn tracks(&self) -> Vec<Track> {
-        let next = u32::try_from(self.next).unwrap_or(0);
-        let begun = |track: &&Track| track.start.saturating_sub(track.cd.pause) <= next;
-        let so_far = self.tracks.iter().take_while(begun).map(|track| {
-            let written = next.saturating_sub(track.start).min(track.size);
-            let state = if written < track.size { TrackState::Open } else { TrackState::Closed };
-            Track { written, state, ..*track }
-        });
-        so_far.collect()
-    }
-}
-
-impl Reader<'_> {
-    fn session(mut self) -> Result<AtOnce, Refusal> {
-        let mut session = CdSession { at_once: true, ..CdSession::default() };
-        if self.peek().is_some_and(|entry| entry.adr() == CueEntry::CATALOG) {
-            session.catalog = Some(self.catalog()?);
-        }
-        let lead_in = self.lead_in()?;
-        let mut tracks: Vec<Track> = Vec::new();
-        let mut positions: Vec<(i32, Sent, SentSub)> = Vec::new();
-        let mut isrc = None;
-        // What index 0 says of the track that follows.
-        let mut pause = None;
-        let mut last = (self.site.first.saturating_sub(1), 1);
-        while let Some(entry) = self.peek().filter(|entry| entry.track != LEAD_OUT) {
-            if entry.adr() == CueEntry::ISRC {
-                let code = self.isrc()?;
-                match tracks.last_mut().filter(|_| (entry.track, last.1 > 0) == (last.0, true)) {
-                    Some(track) => track.cd.isrc = Some(code),
-                    None => isrc = Some(code),
-                }
-                continue;
-            }
-            let (lba, sent, sub) = self.position(positions.last().map(|position| position.0))?;
-            let follows = (entry.track, entry.index) == (last.0, last.1 + 1);
-            let begins = entry.track == last.0 + 1 && entry.index <= 1;
-            match entry.index {
-                0 if begins && last.1 > 0 => pause = Some(lba),
-                1 if (begins && last.1 > 0) || (follows && last.1 == 0) => {
-                    let start = u32::try_from(lba).map_err(|_| self.bad(5))?;
-                    let pause = pause.take().unwrap_or(lba);
-                    let first = tracks.is_empty();
-                    if first && lba - pause < PRE_GAP {
-                        return Err(self.bad(5));
-                    }
-                    self.end_track(&mut tracks, pause)?;
-                    let cd = CdTrack {
-                        control: entry.control(),
-                        mode: sent.mode(),
-                        whole: sent.is_kept_whole(),
-                        sub_channel: sub != SentSub::Nothing,
-                        pause: lba.abs_diff(pause),
-                        isrc: isrc.take(),
-                    };
-                    tracks.push(Track { cd, ..Track::at(start, TrackState::Open) });
-                }
-                2..=99 if follows && last.1 > 0 => {
-                    session.indexes.push((entry.track, entry.index, u32::try_from(lba).unwrap_or(0)));
-                }
-                _ => return Err(self.bad(2)),
-            }
-            if positions.is_empty() && lba != self.site.start.cast_signed() - PRE_GAP {
-                return Err(self.bad(5));
-            }
-            last = (entry.track, entry.index);
-            positions.push((lba, sent, sub));
-            self.at += 1;
-        }
-        let lead_out = self.lead_out(positions.last().map(|position| position.0))?;
-        self.end_track(&mut tracks, lead_out.cast_signed())?;
-        if tracks.is_empty() || last.1 == 0 {
-            return Err(self.bad(2));
-        }
-        if lead_out > self.site.limit {
-            return Err(Refusal::OutOfRange { lba: lead_out });
-        }
-        let ends = positions.iter().skip(1).map(|position| position.0).chain([lead_out.cast_signed()]);
-        let part = |(start, sent, sub): (i32, Sent, SentSub), end| Part { start, end, sent, sub };
-        let parts: Vec<_> = positions.iter().zip(ends).map(|(position, end)| part(*position, end)).collect();
-        Ok(self.made(session, tracks, parts, lead_in, lead_out))
-    }
-
-    fn made(
-        &self,
-        session: CdSession,
-        tracks: Vec<Track>,
-        mut parts: Vec<Part>,
-        lead_in: SentSub,
-        lead_out: u32,
-    ) -> AtOnce {
-        let first = self.site.start.cast_signed() - PRE_GAP;
-        let mut next = first;
-        if lead_in != SentSub::Nothing {
-            next = self.site.lead_in;
-            parts.insert(0, Part { start: next, end: first, sent: Sent::Nothing, sub: lead_in });
-        }
-        let mut made = AtOnce { parts, tracks, session, lead_out, next, begun: false, text_ends: false };
-        made.skip_generated();
-        made
-    }
-
-    fn peek(&self) -> Option<CueEntry> {
-        self.entries.get(self.at).copied()
-    }
-
-    /// Byte `byte` of this entry is at fault.
-    fn bad(&self, byte: usize) -> Refusal {
-        let at = self.at * CueEntry::LEN + byte;
-        Refusal::BadParameter { byte: u16::try_from(at).unwrap_or(u16::MAX) }
-    }
-
-    /// Two entries with the digits of the catalog number.
-    fn catalog(&mut self) -> Result<[u8; 13], Refusal> {
-        let text = self.text::<14>(CueEntry::CATALOG, 1)?;
-        let digits = text.first_chunk().filter(|digits: &&[u8; 13]| digits.iter().all(u8::is_ascii_digit));
-        digits.copied().ok_or(self.bad(1))
-    }
-
-    /// Two entries with the characters of a recording code.
-    fn isrc(&mut self) -> Result<[u8; 12], Refusal> {
-        let text = self.text::<12>(CueEntry::ISRC, 2)?;
-        if is_isrc(&text) { Ok(text) } else { Err(self.bad(2)) }
-    }
-
-    /// The text of two entries, each from byte `from` on.
-    fn text<const N: usize>(&mut self, adr: u8, from: usize) -> Result<[u8; N], Refusal> {
-        let mut text = [0; N];
-        for half in text.chunks_exact_mut(N / 2) {
-            let entry = self.peek().filter(|entry| entry.adr() == adr).ok_or(self.bad(0))?;
-            half.copy_from_slice(&entry.emit()[from..]);
-            self.at += 1;
-        }
-        Ok(text)
-    }
-
-    /// What is sent with the lead-in.
-    fn lead_in(&mut self) -> Result<SentSub, Refusal> {
-        let entry = self.peek().ok_or(self.bad(0))?;
-        if (entry.adr(), entry.track, entry.index, entry.start.lba()) != (CueEntry::POSITION, 0, 0, -PRE_GAP)
-        {
-            return Err(self.bad(1));
-        }
-        if !entry.data_form().is_generated() {
-            return Err(self.bad(3));
-        }
-        let sub = self.sub(entry)?;
-        self.at += 1;
-        Ok(sub)
-    }
-
-    fn lead_out(&mut self, after: Option<i32>) -> Result<u32, Refusal> {
-        let entry = self.peek().ok_or(self.bad(1))?;
-        let (lba, sent, _) = self.position(after)?;
-        if entry.index != 1 || sent.bytes() != 0 {
-            return Err(self.bad(if entry.index == 1 { 3 } else { 2 }));
-        }
-        if self.at + 1 != self.entries.len() {
-            self.at += 1;
-            return Err(self.bad(1));
-        }
-        u32::try_from(lba).map_err(|_| self.bad(5))
-    }
-
-    /// An entry with a position that is not before `after`.
-    fn position(&self, after: Option<i32>) -> Result<(i32, Sent, SentSub), Refusal> {
-        let entry = self.peek().ok_or(self.bad(0))?;
-        if entry.adr() != CueEntry::POSITION {
-            return Err(self.bad(0));
-        }
-        let sent = Sent::by_form(entry.data_form()).ok_or(self.bad(3))?;
-        let time = entry.start;
-        if time.second > 59 || time.frame > 74 || after.is_some_and(|after| time.lba() < after) {
-            return Err(self.bad(5));
-        }
-        Ok((time.lba(), sent, self.sub(entry)?))
-    }
-
-    fn sub(&self, entry: CueEntry) -> Result<SentSub, Refusal> {
-        match entry.form & crate::mmc::cue::DataForm::SUB_CHANNEL {
-            0 => Ok(SentSub::Nothing),
-            0x40 | 0xc0 => Ok(SentSub::Symbols),
-            _ => Err(self.bad(3)),
-        }
-    }
-
-    /// The last track ends where the next one's pause begins.
-    fn end_track(&self, tracks: &mut [Track], end: i32) -> Result<(), Refusal> {
-        let Some(track) = tracks.last_mut() else { return Ok(()) };
-        track.size = u32::try_from(end).map_or(0, |end| end.saturating_sub(track.start));
-        if track.size < MIN_TRACK { Err(self.bad(5)) } else { Ok(()) }
     }
 }
 
@@ -323,21 +67,8 @@ impl Layout {
     /// # Errors
     /// The drive's refusal: no place for a session, or the byte of the sheet that is wrong.
     pub fn announce(&mut self, sheet: &[u8], lead_in: i32) -> Result<(), Refusal> {
-        if self.finalized {
-            return Err(Refusal::WriteProtected);
-        }
-        if self.at_once.as_ref().is_some_and(|at_once| at_once.begun) {
-            return Err(Refusal::SequenceError);
-        }
-        let session = self.sessions.last().filter(|session| session.tracks.is_empty());
-        let Session { start, .. } = *session.ok_or(Refusal::SequenceError)?;
-        let first = self.first_track_of(u16::try_from(self.sessions.len()).unwrap_or(u16::MAX));
-        let first = u8::try_from(first).ok().filter(|first| *first < 100).ok_or(Refusal::SequenceError)?;
-        let before = start.cast_signed() - PRE_GAP;
-        // The lead-in of a later session is as long as the standard says, and no longer.
-        let lead_in = if start == 0 { lead_in } else { before - 4500 };
-        let site = Site { start, first, lead_in, limit: self.capacity };
-        self.at_once = Some(Box::new(AtOnce::read(sheet, &site)?));
+        let site = self.site(lead_in)?;
+        self.at_once = Some(Box::new(AtOnce::Sheet(Sheet::read(sheet, &site)?)));
         Ok(())
     }
 
@@ -346,14 +77,14 @@ impl Layout {
     /// # Errors
     /// The drive's refusal once something was.
     pub fn forget_cue_sheet(&mut self) -> Result<(), Refusal> {
-        if self.at_once.as_ref().is_some_and(|at_once| at_once.begun) {
+        if self.at_once.as_ref().is_some_and(|at_once| at_once.begun()) {
             return Err(Refusal::SequenceError);
         }
         self.at_once = None;
         Ok(())
     }
 
-    /// Takes `blocks` at `lba` into the session that is written at once.
+    /// Takes `blocks` at `lba` into the session that its cue sheet announced.
     ///
     /// # Errors
     /// The drive's refusal.
@@ -361,42 +92,82 @@ impl Layout {
         if self.finalized {
             return Err(Refusal::WriteProtected);
         }
-        let mut at_once = self.at_once.take().ok_or(Refusal::SequenceError)?;
-        let runs = at_once.take(lba, blocks);
-        if runs.is_ok() {
-            self.last_session_mut().tracks = at_once.tracks();
+        let Some(AtOnce::Sheet(sheet)) = self.at_once.as_deref_mut() else {
+            return Err(Refusal::SequenceError);
+        };
+        let runs = sheet.take(lba, blocks)?;
+        let tracks = sheet.tracks();
+        self.last_session_mut().tracks = tracks;
+        Ok(runs)
+    }
+
+    /// Takes raw blocks at `lba`, each with its sub-channels in the form `sub`. The first of them begins the lead-in.
+    ///
+    /// # Errors
+    /// The drive's refusal.
+    pub fn write_raw(
+        &mut self,
+        (lba, blocks): (i32, u32),
+        sub: SentSub,
+        data: &[u8],
+        lead_in: i32,
+    ) -> Result<Vec<Run>, Refusal> {
+        if self.at_once.is_none() {
+            let site = self.site(lead_in)?;
+            self.at_once = Some(Box::new(AtOnce::Raw(Raw::new(&site, sub))));
         }
-        self.at_once = Some(at_once);
-        runs
+        let Some(AtOnce::Raw(raw)) = self.at_once.as_deref_mut() else { return Err(Refusal::SequenceError) };
+        let runs = raw.take(lba, blocks, sub, data)?;
+        let tracks = raw.tracks();
+        self.last_session_mut().tracks = tracks;
+        Ok(runs)
     }
 
     /// Keeps the CD-TEXT that was sent with blocks of the lead-in.
     pub fn take_text(&mut self, symbols: &[u8]) {
-        if let Some(at_once) = &mut self.at_once {
-            at_once.take_text(symbols);
+        if let Some(AtOnce::Sheet(sheet)) = self.at_once.as_deref_mut() {
+            sheet.take_text(symbols);
         }
     }
 
     /// Where the next block of a session that is written at once has to go.
     pub fn next_at_once(&self) -> Option<i32> {
-        self.at_once.as_ref().map(|at_once| at_once.next)
+        self.at_once.as_ref().map(|at_once| at_once.next())
     }
 
-    /// Ends a session that is written at once, if one was begun. Returns how many blocks were missing; they are
-    /// zeros.
+    /// Ends a session that is written at once, if one was begun.
     ///
     /// # Errors
     /// Those of closing a session.
-    pub fn finish_session(&mut self, more: bool) -> Result<Option<u32>, Refusal> {
-        let Some(at_once) = self.at_once.take_if(|at_once| at_once.begun) else { return Ok(None) };
-        let AtOnce { mut tracks, session, lead_out, next, .. } = *at_once;
-        for track in &mut tracks {
-            track.written = track.size;
-            track.state = TrackState::Closed;
-        }
+    pub fn finish_session(&mut self, more: bool) -> Result<Ended, Refusal> {
+        let Some(at_once) = self.at_once.take_if(|at_once| at_once.begun()) else { return Ok(Ended::None) };
+        let complete = match *at_once {
+            AtOnce::Sheet(sheet) => Some(sheet.complete()),
+            AtOnce::Raw(raw) => raw.complete(),
+        };
         let last = self.last_session_mut();
+        let Some((tracks, session, missing)) = complete else {
+            last.tracks.iter_mut().for_each(|track| track.state = TrackState::Damaged);
+            return Ok(Ended::Unreadable);
+        };
         (last.tracks, last.cd) = (tracks, session);
         self.close_session(more)?;
-        Ok(Some(u32::try_from(lead_out.cast_signed().saturating_sub(next)).unwrap_or(0)))
+        Ok(Ended::Short(missing))
+    }
+
+    fn site(&self, lead_in: i32) -> Result<Site, Refusal> {
+        if self.finalized {
+            return Err(Refusal::WriteProtected);
+        }
+        if self.at_once.as_ref().is_some_and(|at_once| at_once.begun()) {
+            return Err(Refusal::SequenceError);
+        }
+        let session = self.sessions.last().filter(|session| session.tracks.is_empty());
+        let Session { start, .. } = *session.ok_or(Refusal::SequenceError)?;
+        let first = self.first_track_of(u16::try_from(self.sessions.len()).unwrap_or(u16::MAX));
+        let first = u8::try_from(first).ok().filter(|first| *first < 100).ok_or(Refusal::SequenceError)?;
+        // The lead-in of a later session is as long as the standard says, and no longer.
+        let lead_in = if start == 0 { lead_in } else { start.cast_signed() - PRE_GAP - 4500 };
+        Ok(Site { start, first, lead_in, limit: self.capacity })
     }
 }

@@ -21,6 +21,8 @@ pub struct Place {
     pub cd: CdTrack,
     /// Whether there is something to be read.
     pub spot: Spot,
+    /// Its sub-channels are the host's.
+    pub raw: bool,
     /// The catalog number of its session.
     catalog: Option<[u8; 13]>,
 }
@@ -103,6 +105,7 @@ impl Session {
             start,
             cd: track.cd,
             spot: if recorded { Spot::Recorded } else { Spot::Empty },
+            raw: self.cd.raw,
             catalog: self.cd.catalog,
         }
     }

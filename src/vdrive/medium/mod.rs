@@ -5,18 +5,22 @@
 
 mod at_once;
 mod cd;
+mod erase;
 mod export;
 mod format;
 mod kind;
 mod layout;
 mod overwrite;
+mod raw;
 mod recording;
 mod rules;
+mod sheet;
 mod special;
 mod store;
 mod stores;
 mod track;
 
+pub use at_once::Ended;
 pub use cd::{Place, Spot};
 pub use export::ExportError;
 pub use format::Formatted;

@@ -3,8 +3,8 @@
 use crate::mmc::BLOCK;
 use crate::mmc::cue::{DataForm, SectorMode};
 use crate::mmc::page::DataBlock;
-use crate::mmc::sector::{FORM_2, SECTOR, SUB_HEADER_END, Sector, mode_1, mode_2, xa};
-use crate::mmc::subchannel::RAW;
+use crate::mmc::sector::{FORM_2, SECTOR, SUB_HEADER_END, Sector, mode_1, mode_2, scramble, xa};
+use crate::mmc::subchannel::{Q, RAW, raw};
 
 /// What is sent of the main channel of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Sent {
         /// Eight bytes of sub-header come first.
         sub_header: bool,
     },
+    /// All of a data sector, scrambled.
+    Scrambled(SectorMode),
     /// So many bytes that are not looked at. Zeros are recorded.
     Ignored(SectorMode, usize),
 }
@@ -35,6 +37,10 @@ pub enum SentSub {
     Nothing,
     /// 96 bytes, of which the drive records R to W.
     Symbols,
+    /// Q and P in 16 bytes, as they are to be recorded.
+    Pq,
+    /// P to W in 96 bytes, as they are to be recorded.
+    Raw,
 }
 
 /// Consecutive blocks that are sent alike.
@@ -67,7 +73,19 @@ impl SentSub {
     pub const fn bytes(self) -> usize {
         match self {
             Self::Nothing => 0,
-            Self::Symbols => RAW,
+            Self::Symbols | Self::Raw => RAW,
+            Self::Pq => 16,
+        }
+    }
+
+    /// P to W as raw bytes, of what was sent.
+    pub fn p_to_w(self, bytes: &[u8]) -> [u8; RAW] {
+        match self {
+            Self::Pq => {
+                let q: [u8; Q] = padded(&bytes[..bytes.len().min(Q)]);
+                raw(bytes.get(15).is_some_and(|p| p & 0x80 != 0), &q)
+            }
+            Self::Nothing | Self::Symbols | Self::Raw => padded(bytes),
         }
     }
 }
@@ -104,7 +122,7 @@ impl Sent {
     pub const fn bytes(self) -> usize {
         match self {
             Self::Nothing => 0,
-            Self::Whole(_) => SECTOR,
+            Self::Whole(_) | Self::Scrambled(_) => SECTOR,
             Self::User => BLOCK,
             Self::Body(_) => 2336,
             Self::Form { second, sub_header } => {
@@ -120,7 +138,7 @@ impl Sent {
             Self::Nothing => SectorMode::Audio,
             Self::User => SectorMode::Mode1,
             Self::Form { .. } => SectorMode::Xa,
-            Self::Whole(mode) | Self::Body(mode) | Self::Ignored(mode, _) => mode,
+            Self::Whole(mode) | Self::Scrambled(mode) | Self::Body(mode) | Self::Ignored(mode, _) => mode,
         }
     }
 
@@ -134,6 +152,11 @@ impl Sent {
         match self {
             Self::Nothing => [0; SECTOR],
             Self::Whole(_) => padded(bytes),
+            Self::Scrambled(_) => {
+                let mut sector = padded(bytes);
+                scramble(&mut sector);
+                sector
+            }
             Self::User => mode_1(lba, &padded(bytes)),
             Self::Body(SectorMode::Xa) => xa(lba, &padded(bytes)),
             Self::Body(_) => mode_2(lba, &padded(bytes)),

@@ -116,7 +116,7 @@ impl Stores {
                 self.blocks.write(lba, user)?;
             }
             if !sub.is_empty() {
-                self.extra(Extra::SubChannels)?.write(before(lba), sub)?;
+                self.extra(Extra::SubChannels)?.write(before(lba), &run.sub.p_to_w(sub))?;
             }
         }
         Ok(())

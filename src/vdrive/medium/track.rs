@@ -83,6 +83,9 @@ pub struct CdSession {
     /// It was written at once: what lies between its tracks is recorded, too.
     #[serde(default)]
     pub at_once: bool,
+    /// It was written raw: its sub-channels are the host's.
+    #[serde(default)]
+    pub raw: bool,
 }
 
 /// A track as a host is told of it.
