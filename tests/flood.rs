@@ -95,7 +95,7 @@ const METHODS: &[(&str, &str, &str, &[Argument])] = &[
     ("recorder", "org.discmaster1.Recorder", "Eject", &[]),
     ("recorder", "org.discmaster1.Recorder", "Load", &[]),
     ("recorder", "org.discmaster1.Recorder", "Erase", &[Flag, Options(&[("eject", 'b'), ("wait", 'b')])]),
-    ("recorder", "org.discmaster1.Recorder", "Format", &[Options(&[])]),
+    ("recorder", "org.discmaster1.Recorder", "Format", &[Options(&[("format", 's'), ("full", 'b'), ("eject", 'b'), ("unmount", 'b'), ("wait", 'b')])]),
     ("job", "org.discmaster1.Job", "Cancel", &[]),
     ("job", "org.discmaster1.Job", "GetResult", &[]),
     ("any", "org.freedesktop.DBus.Properties", "Get", &[Word(OURS), Word(&["State", "Phase", "Version", "Kind", "Tracks"])]),

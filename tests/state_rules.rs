@@ -305,7 +305,7 @@ async fn options_that_are_unknown_or_of_a_wrong_type_are_refused_by_name() {
         (recorder, "Recorder", "SetRecorderProperties", &["WriteSpeed", "AudioGapSize"]),
         (recorder, "Recorder", "SetRecorderProperties", &["MaxWriteSpeed", "EnableBufferUnderrunFree"]),
         (recorder, "Recorder", "Erase", &["eject", "wait"]),
-        (recorder, "Recorder", "Format", &[]),
+        (recorder, "Recorder", "Format", &["format", "full", "eject", "unmount", "wait"]),
     ];
     for (at, interface, method, known) in methods.iter().copied() {
         for name in known.iter().copied().chain(["surprise"]) {

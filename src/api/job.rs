@@ -13,6 +13,8 @@ pub enum Operation {
     Erase,
     /// Reads the tree of the disc that is to be appended to.
     Import,
+    /// Formats a disc.
+    Format,
 }
 
 impl Operation {
@@ -23,6 +25,7 @@ impl Operation {
             Self::Record => "record",
             Self::Erase => "erase",
             Self::Import => "import",
+            Self::Format => "format",
         }
     }
 }

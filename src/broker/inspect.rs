@@ -39,7 +39,7 @@ impl Service {
                 Activity::Importing => Some("reading the directories of a disc"),
                 Activity::Moving => Some("ejecting or loading a disc"),
                 Activity::Burning => Some("recording a disc"),
-                Activity::Erasing => Some("erasing a disc"),
+                Activity::Erasing => Some("erasing or formatting a disc"),
             };
             if let Some(doing) = doing {
                 let message = format!("Recorder {recorder} is {doing}. Wait for its end.");

@@ -47,6 +47,21 @@ pub struct EraseOptions {
     pub wait: bool,
 }
 
+/// Options of `Recorder.Format`.
+#[derive(Clone, Debug, Default)]
+pub struct FormatOptions {
+    /// The name of the format; `None` is the usual one.
+    pub choice: Option<String>,
+    /// Every block is written or tried.
+    pub full: bool,
+    /// Open the tray at the end.
+    pub eject: bool,
+    /// Unmount the disc first, should it be mounted.
+    pub unmount: bool,
+    /// Reply when the job has ended.
+    pub wait: bool,
+}
+
 /// Options of `DiscMaster.Open`: `recorder` o, `detached` b, `client-name` s.
 ///
 /// # Errors
@@ -110,6 +125,19 @@ pub fn select(dict: Dict) -> Result<Multisession> {
 pub fn erase(dict: Dict) -> Result<EraseOptions> {
     let mut from = Reader::new(dict);
     let options = EraseOptions {
+        eject: from.take("eject")?.unwrap_or_default(),
+        unmount: from.take("unmount")?.unwrap_or_default(),
+        wait: from.take("wait")?.unwrap_or_default(),
+    };
+    from.finish().map(|()| options)
+}
+
+/// Options of `Recorder.Format`: `format` s, `full` b, `eject` b, `unmount` b, `wait` b.
+pub fn format(dict: Dict) -> Result<FormatOptions> {
+    let mut from = Reader::new(dict);
+    let options = FormatOptions {
+        choice: from.take::<String>("format")?.filter(|name| !name.is_empty()),
+        full: from.take("full")?.unwrap_or_default(),
         eject: from.take("eject")?.unwrap_or_default(),
         unmount: from.take("unmount")?.unwrap_or_default(),
         wait: from.take("wait")?.unwrap_or_default(),

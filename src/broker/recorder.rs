@@ -210,9 +210,31 @@ fn fnv1a(bytes: impl Iterator<Item = u8>) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use crate::api::Tray;
     use crate::broker::select::tests::blank_cd;
+
+    /// A recorder that was looked at, with this disc in it.
+    pub fn holding(medium: Medium) -> Recorder {
+        let device = Device::Scsi("/dev/sr0".into());
+        let mut recorder = Recorder::new(RecorderSeed {
+            device,
+            node: "/dev/sr0".into(),
+            seat: "seat0".into(),
+            identity: Identity::default(),
+            profiles: vec![medium.profile],
+        });
+        recorder.inspection = Some(Inspection {
+            identity: Identity::default(),
+            profiles: vec![medium.profile],
+            tray: Tray::Closed,
+            medium: Some(medium),
+            buffer_underrun_free: true,
+            buffer_bytes: 0,
+        });
+        recorder
+    }
 
     #[test]
     fn the_hash_is_the_published_one() {

@@ -1,4 +1,4 @@
-//! What a recorder does by itself: eject, load, erase.
+//! What a recorder does by itself: eject, load, erase, format.
 
 use super::authority::Caller;
 use super::events::Event;
@@ -6,7 +6,7 @@ use super::face::Object;
 use super::inspect::Turn;
 use super::jobs::{About, Handle, Outcome, Yield};
 use super::locks::{Grant, Holder, LockId, Purpose, Scope};
-use super::options::EraseOptions;
+use super::options::{EraseOptions, FormatOptions};
 use super::recorder::{Activity, Recorder};
 use super::select::{no_medium, same_disc};
 use super::service::{Service, State, asker};
@@ -23,12 +23,12 @@ struct VerbLock {
     recorder: String,
 }
 
-/// An erasure, from the moment that it is accepted.
+/// An erasure or a format, from the moment that it is accepted.
 struct Erasure {
     service: Service,
     handle: Handle,
     session: Option<u64>,
-    /// The disc that the caller was authorised to erase, if it was known.
+    /// The disc that the caller was authorised to change, if it was known.
     asked: Option<Medium>,
     /// A mounted disc is unmounted first.
     unmount: bool,
@@ -71,31 +71,51 @@ impl Service {
         full: bool,
         options: EraseOptions,
     ) -> Result<Handle> {
+        let ask = ToWorker::Erase { full, eject: options.eject };
+        self.wipe(caller, recorder, ask, options.unmount).await
+    }
+
+    /// `Format`: starts a job that formats the disc.
+    ///
+    /// # Errors
+    /// As for [`Service::erase`], and `InvalidArgs` for a format that is not offered.
+    pub async fn format(&self, caller: &Caller, recorder: &str, options: FormatOptions) -> Result<Handle> {
+        let FormatOptions { choice, full, eject, unmount, .. } = options;
+        self.wipe(caller, recorder, ToWorker::Format { choice, full, eject }, unmount).await
+    }
+
+    async fn wipe(&self, caller: &Caller, recorder: &str, ask: ToWorker, unmount: bool) -> Result<Handle> {
         let asked = self.state().recorder(recorder)?.medium().cloned();
         self.authorize_recorder(caller, names::ACTION_ERASE, recorder).await?;
-        check_erasable(recorder, self.state().recorder(recorder)?)?;
+        let operation = match &ask {
+            ToWorker::Format { choice, .. } => {
+                check_formattable(recorder, self.state().recorder(recorder)?, choice.as_deref())?;
+                Operation::Format
+            }
+            _ => {
+                check_erasable(recorder, self.state().recorder(recorder)?)?;
+                Operation::Erase
+            }
+        };
         let lock = self.lock_for_verb(caller, recorder)?;
         let turn = self.reserve(recorder, Activity::Erasing)?;
-        let (handle, session) = self.enter_erase(caller, recorder)?;
+        let (handle, session) = self.enter_wipe(caller, recorder, operation)?;
         if let Some(session) = session {
             self.face().sync(Object::Session(session));
         }
-        let ask = ToWorker::Erase { full, eject: options.eject };
-        let erasure = Erasure {
-            service: self.clone(),
-            handle: handle.clone(),
-            session,
-            asked,
-            unmount: options.unmount,
-            turn,
-            lock,
-        };
+        let erasure =
+            Erasure { service: self.clone(), handle: handle.clone(), session, asked, unmount, turn, lock };
         tokio::spawn(erasure.run(ask));
         Ok(handle)
     }
 
-    /// The job of an erasure, and the caller's session, which is occupied by it.
-    fn enter_erase(&self, caller: &Caller, recorder: &str) -> Result<(Handle, Option<u64>)> {
+    /// The job of an erasure or a format, and the caller's session, which is occupied by it.
+    fn enter_wipe(
+        &self,
+        caller: &Caller,
+        recorder: &str,
+        operation: Operation,
+    ) -> Result<(Handle, Option<u64>)> {
         let mut guard = self.state();
         let state = &mut *guard;
         let session = state.session_holding(recorder, caller);
@@ -107,13 +127,8 @@ impl Service {
             }
             None => Some(caller.sender.clone()),
         };
-        let about = About {
-            operation: Operation::Erase,
-            session,
-            recorder: Some(recorder.to_owned()),
-            uid: caller.uid,
-            connection,
-        };
+        let about =
+            About { operation, session, recorder: Some(recorder.to_owned()), uid: caller.uid, connection };
         let handle = self.enter_job(state, about)?;
         if let Some(number) = session {
             // The session stays as long as its disc is being changed.
@@ -225,8 +240,8 @@ fn check_asked(id: &str, asked: Option<&Medium>, seen: Option<&Medium>) -> Resul
         return Ok(());
     }
     let message = format!(
-        "The disc in {id} is not the one that was there when you asked, or has changed since. Nothing was erased: look \
-         at the disc, and call Erase again."
+        "The disc in {id} is not the one that was there when you asked, or has changed since. Nothing was changed: \
+         look at the disc, and call again."
     );
     Err(Error::new(ErrorKind::WrongDisc, message))
 }
@@ -259,9 +274,35 @@ fn check_erasable(id: &str, recorder: &Recorder) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what is known not to be formatted, or not so; a recorder that was never looked at is left to the worker.
+fn check_formattable(id: &str, recorder: &Recorder, choice: Option<&str>) -> Result<()> {
+    if recorder.inspection.is_none() {
+        return Ok(());
+    }
+    let Some(medium) = recorder.medium() else { return Err(no_medium(id)) };
+    let kind = medium.kind().name();
+    if medium.formats.is_empty() {
+        let message = format!(
+            "The disc in {id} ({kind}) is not one that is formatted, or no longer can be. Erase makes rewritable discs \
+             blank."
+        );
+        return Err(Error::new(ErrorKind::MediumInvalidType, message));
+    }
+    match choice.filter(|name| medium.formats.iter().all(|format| format.name != **name)) {
+        None => Ok(()),
+        Some(name) => {
+            let offered: Vec<_> = medium.formats.iter().map(|format| format.name.as_str()).collect();
+            let offered = offered.join(", ");
+            let message = format!("The disc in {id} ({kind}) has no format “{name}”. It has: {offered}.");
+            Err(Error::new(ErrorKind::InvalidArgs, message))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::FormatChoice;
     use crate::broker::select::tests::blank_cd;
 
     #[test]
@@ -273,5 +314,28 @@ mod tests {
         assert_eq!(kind(Some(&written), Some(&other)), Some(ErrorKind::WrongDisc));
         // What was never looked at, and an empty tray, are the worker's to judge.
         assert_eq!((kind(None, Some(&other)), kind(Some(&written), None)), (None, None));
+    }
+
+    #[test]
+    fn a_format_is_checked_against_those_of_the_disc() {
+        let mut recorder = crate::broker::recorder::tests::holding(Medium {
+            profile: 0x43,
+            formats: vec![
+                FormatChoice { name: "default".into(), blocks: 9 },
+                FormatChoice { name: "no-spares".into(), blocks: 10 },
+            ],
+            ..blank_cd()
+        });
+        let kind = |recorder: &Recorder, name| {
+            check_formattable("sr0", recorder, name).err().map(|error| error.kind)
+        };
+        assert_eq!((kind(&recorder, None), kind(&recorder, Some("no-spares"))), (None, None));
+        assert_eq!(kind(&recorder, Some("fast")), Some(ErrorKind::InvalidArgs));
+        recorder.inspection.as_mut().unwrap().medium = Some(blank_cd());
+        assert_eq!(kind(&recorder, None), Some(ErrorKind::MediumInvalidType));
+        recorder.inspection.as_mut().unwrap().medium = None;
+        assert_eq!(kind(&recorder, None), Some(ErrorKind::MediumNotPresent));
+        recorder.inspection = None;
+        assert_eq!(kind(&recorder, Some("fast")), None);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::commands::{burn, eject, erase, image, info, jobs, list, load, monitor};
+use super::commands::{burn, eject, erase, format, image, info, jobs, list, load, monitor};
 use super::exit::Exit;
 
 /// Record discs, and see to recorders, through the discmaster service.
@@ -31,6 +31,7 @@ pub enum Command {
     Burn(burn::BurnArgs),
     Image(image::ImageArgs),
     Erase(erase::EraseArgs),
+    Format(format::FormatArgs),
     Eject(eject::EjectArgs),
     Load(load::LoadArgs),
     Monitor(monitor::MonitorArgs),

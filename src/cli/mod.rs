@@ -55,6 +55,7 @@ async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
         Command::Burn(args) => commands::burn::run(cli.bus, args, screen).await,
         Command::Image(args) => commands::image::run(args, screen).await,
         Command::Erase(args) => commands::erase::run(cli.bus, args, screen).await,
+        Command::Format(args) => commands::format::run(cli.bus, args, screen).await,
         Command::Eject(args) => commands::eject::run(cli.bus, args, screen).await,
         Command::Load(args) => commands::load::run(cli.bus, args, screen).await,
         Command::Monitor(_) => commands::monitor::run(cli.bus, screen).await,

@@ -53,6 +53,17 @@ pub struct MediumView {
     pub manufacturer_id: String,
     /// What the drive offers for this disc, fastest first.
     pub write_speeds: Vec<u32>,
+    /// The formats that the drive offers for this disc, the usual one first.
+    pub formats: Vec<FormatView>,
+}
+
+/// A way to format a disc.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FormatView {
+    /// What `format --as` takes.
+    pub name: String,
+    /// Blocks that the disc has afterwards.
+    pub blocks: u64,
 }
 
 /// A recorded track.
@@ -114,8 +125,9 @@ impl RecorderView {
         let Some(name) = name else {
             return match recorders.len() {
                 1 => Ok(recorders.remove(0)),
-                _ => Err(Failure::usage(format!("which recorder? there are {ids}"))
-                    .hint("name one with --recorder, or after `info`, `erase`, `eject` and `load`")),
+                _ => Err(Failure::usage(format!("which recorder? there are {ids}")).hint(
+                    "name one with --recorder, or after `info`, `erase`, `format`, `eject` and `load`",
+                )),
             };
         };
         // /dev/cdrom is a link to /dev/sr0.
@@ -155,6 +167,11 @@ impl MediumView {
             total_blocks: props.number("TotalBlocks").unwrap_or(0),
             manufacturer_id: props.text("ManufacturerId"),
             write_speeds: props.numbers("WriteSpeeds").into_iter().map(speed).collect(),
+            formats: props
+                .named("Formats")
+                .into_iter()
+                .map(|(name, blocks)| FormatView { name, blocks })
+                .collect(),
         }
     }
 }

@@ -18,9 +18,18 @@ pub enum ToWorker {
     Record(RecordOrder),
     /// Read blocks for a stager, whose questions come through the socket that travels with the frame, until it leaves.
     Read(ReadOrder),
-    /// Blank the disc: the whole of it, or what makes it blank again.
+    /// Erase the disc: the whole of it, or what makes it blank again.
     Erase {
         /// Every block, instead of the few that count.
+        full: bool,
+        /// Open the tray at the end.
+        eject: bool,
+    },
+    /// Format the disc.
+    Format {
+        /// The name of the format, one of the disc's; `None` is the usual one.
+        choice: Option<String>,
+        /// Every block is written or tried.
         full: bool,
         /// Open the tray at the end.
         eject: bool,

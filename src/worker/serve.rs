@@ -52,6 +52,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             | ToWorker::Read(_)
             | ToWorker::Record(_)
             | ToWorker::Erase { .. }
+            | ToWorker::Format { .. }
             | ToWorker::Eject
             | ToWorker::Load,
             State::Idle,
@@ -61,6 +62,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             | ToWorker::Read(_)
             | ToWorker::Record(_)
             | ToWorker::Erase { .. }
+            | ToWorker::Format { .. }
             | ToWorker::Eject
             | ToWorker::Load,
             State::Fresh | State::Busy,
@@ -70,7 +72,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
     }
 }
 
-/// Serves a broker until it leaves. A burn or an erasure outlives it.
+/// Serves a broker until it leaves. A burn, an erasure or a format outlives it.
 ///
 /// # Errors
 /// When the channel fails, or the broker asks for what it may not.
@@ -140,7 +142,7 @@ fn operate(
     ask: ToWorker,
     fds: Vec<OwnedFd>,
 ) -> Result<bool, ChannelError> {
-    let changes = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. });
+    let changes = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. } | ToWorker::Format { .. });
     let mut broker = Broker::new(channel, changes);
     let mut inspection = None;
     let wanted_out = takes_the_disc_out(&ask);
@@ -158,6 +160,9 @@ fn operate(
             ToWorker::Read(order) => read(&mut drive, order, fds).map(|()| Report::default()),
             ToWorker::Erase { full, eject } => {
                 erase::erase(&mut drive, full, eject).map(|()| Report::default())
+            }
+            ToWorker::Format { choice, full, eject } => {
+                erase::format(&mut drive, choice.as_deref(), full, eject).map(|()| Report::default())
             }
             ToWorker::Eject => tray::eject(&mut drive).map(|()| Report::default()),
             ToWorker::Load => tray::load(&mut drive).map(|()| Report::default()),
@@ -194,7 +199,7 @@ fn operate(
 const fn takes_the_disc_out(ask: &ToWorker) -> bool {
     match ask {
         ToWorker::Record(order) => order.options.eject,
-        ToWorker::Erase { eject, .. } => *eject,
+        ToWorker::Erase { eject, .. } | ToWorker::Format { eject, .. } => *eject,
         _ => false,
     }
 }
@@ -276,6 +281,7 @@ mod tests {
             ("read", ToWorker::Read(ReadOrder { end: 1 })),
             ("record", ToWorker::Record(order)),
             ("erase", ToWorker::Erase { full: false, eject: false }),
+            ("format", ToWorker::Format { choice: None, full: false, eject: false }),
             ("eject", ToWorker::Eject),
             ("load", ToWorker::Load),
             ("cancel", ToWorker::Cancel),
@@ -292,6 +298,7 @@ mod tests {
              read    [Denied, Granted, Denied]\n\
              record  [Denied, Granted, Denied]\n\
              erase   [Denied, Granted, Denied]\n\
+             format  [Denied, Granted, Denied]\n\
              eject   [Denied, Granted, Denied]\n\
              load    [Denied, Granted, Denied]\n\
              cancel  [Pointless, Pointless, Granted]\n"

@@ -1,6 +1,7 @@
 //! A client of the service, without generated proxies: calls, properties, and signals to wait for.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -15,6 +16,8 @@ use super::DEADLINE;
 
 const SERVICE: &str = "org.discmaster1";
 const ROOT: &str = "/org/discmaster1";
+/// Signals that may wait: a full queue keeps back the replies that its reader waits for.
+const QUEUE: usize = 4096;
 
 /// A client on a connection of its own.
 pub struct Client {
@@ -114,7 +117,7 @@ impl Client {
     pub async fn signals(&self) -> Signals {
         let rule =
             MatchRule::builder().msg_type(MessageType::Signal).sender(SERVICE).build().expect("a rule");
-        let stream = MessageStream::for_match_rule(rule, &self.connection, None).await;
+        let stream = MessageStream::for_match_rule(rule, &self.connection, NonZero::new(QUEUE)).await;
         Signals { stream: stream.expect("a subscription") }
     }
 

@@ -152,7 +152,7 @@ impl JobObject {
 fn blocks(job: &Job, figure: u64) -> u64 {
     match job.about.operation {
         Operation::Add => figure.div_ceil(api::BLOCK as u64),
-        Operation::Record | Operation::Erase | Operation::Import => figure,
+        Operation::Record | Operation::Erase | Operation::Format | Operation::Import => figure,
     }
 }
 

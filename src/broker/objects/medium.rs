@@ -2,7 +2,7 @@
 
 use zbus::interface;
 
-use crate::api::{DiscStatus, Medium};
+use crate::api::{DiscStatus, FormatChoice, Medium};
 use crate::broker::service::Service;
 
 /// A track as the bus shows it: number, session, first block, blocks, data.
@@ -92,6 +92,12 @@ impl MediumObject {
     #[zbus(property)]
     fn manufacturer_id(&self) -> String {
         self.read(|medium| medium.manufacturer_id.clone())
+    }
+
+    #[zbus(property)]
+    fn formats(&self) -> Vec<(String, u64)> {
+        let named = |format: &FormatChoice| (format.name.clone(), format.blocks);
+        self.read(|medium| medium.formats.iter().map(named).collect())
     }
 
     #[zbus(property)]

@@ -4,7 +4,7 @@ use zbus::message::Header;
 use zbus::{OwnedObjectPath, interface};
 
 use super::reply_with_job;
-use crate::api::{Error, ErrorKind};
+use crate::api::ErrorKind;
 use crate::broker::error::Result;
 use crate::broker::lifecycle::not_held;
 use crate::broker::options::{self, Dict};
@@ -140,16 +140,11 @@ impl RecorderObject {
 
     #[zbus(out_args("job"))]
     async fn format(&self, options: Dict, #[zbus(header)] header: Header<'_>) -> Result<OwnedObjectPath> {
-        self.service.caller(&header).await?;
-        options::Reader::new(options).finish()?;
-        let state = self.service.state();
-        let medium = state.recorder(&self.id)?.medium().ok_or_else(|| no_medium(&self.id))?;
-        let kind = medium.kind().name();
-        let message = format!(
-            "The disc in {} ({kind}) is not one that is formatted here. Erase makes it blank.",
-            self.id
-        );
-        Err(Error::new(ErrorKind::NotSupported, message).into())
+        let caller = self.service.caller(&header).await?;
+        let options = options::format(options)?;
+        let wait = options.wait;
+        let job = self.service.format(&caller, &self.id, options).await?;
+        reply_with_job(&self.service, job, wait).await
     }
 
     #[zbus(property)]

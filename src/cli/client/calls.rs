@@ -165,6 +165,14 @@ impl Client {
         self.path_of(session, "Session", "RecordDisc", &(options.0,)).await
     }
 
+    /// `Recorder.Format`: the job's path.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn format(&self, recorder: &str, options: Options) -> Result<String> {
+        self.path_of(recorder, "Recorder", "Format", &(options.0,)).await
+    }
+
     /// `Recorder.Erase`: the job's path.
     ///
     /// # Errors

@@ -55,6 +55,18 @@ impl Props {
         self.array(name).iter().filter_map(row).collect()
     }
 
+    /// An array of structures of a name and a number; what is otherwise is left out.
+    pub fn named(&self, name: &str) -> Vec<(String, u64)> {
+        let row = |value: &Variant<'_>| match value {
+            Variant::Structure(row) => match row.fields() {
+                [name, figure] => Some((text(name)?, number(figure)?)),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.array(name).iter().filter_map(row).collect()
+    }
+
     /// Takes in newer values.
     pub fn update(&mut self, newer: Self) {
         self.0.extend(newer.0);
@@ -129,6 +141,13 @@ mod tests {
         assert!(!props.flag("Vendor"));
         assert_eq!(props.real("Vendor"), None);
         assert!(props.numbers("Vendor").is_empty() && props.rows("Vendor").is_empty());
+    }
+
+    #[test]
+    fn names_come_with_their_figures() {
+        let props = props("Formats", Variant::new(vec![("default".to_owned(), 8192u64)]));
+        assert_eq!(props.named("Formats"), [("default".to_owned(), 8192)]);
+        assert!(props.named("Tracks").is_empty());
     }
 
     #[test]

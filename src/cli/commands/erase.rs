@@ -21,7 +21,7 @@ use crate::cli::view::id;
 pub struct EraseArgs {
     /// The recorder, by id or device; needless where there is only one
     pub recorder: Option<String>,
-    /// Erase every block, and not the table of contents alone; takes as long as a burn
+    /// Erase every block, and not just what the disc is known by; takes as long as a burn
     #[arg(long)]
     pub full: bool,
     /// Open the tray at the end
@@ -45,7 +45,7 @@ pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> 
     let what = Follow { job: &job, medium: recorder.kind(), harmless: false, until: None };
     tokio::select! {
         ended = follow(what, &client, &mut events, screen) => ended.map(drop)?,
-        () = interrupts.next() => return Err(left_alone(&job)),
+        () = interrupts.next() => return Err(left_alone(&job, "erasure")),
     }
     if screen.json() {
         return screen.object(&json!({ "event": "completed", "job": job, "recorder": recorder.id }));
@@ -54,7 +54,8 @@ pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> 
     Ok(())
 }
 
-fn left_alone(job: &str) -> Failure {
-    Failure::new(Exit::Unknown, "Interrupted", "the erasure goes on without us")
+/// We leave, and the job stays.
+pub(super) fn left_alone(job: &str, what: &str) -> Failure {
+    Failure::new(Exit::Unknown, "Interrupted", format!("the {what} goes on without us"))
         .hint(format!("`discmaster jobs` shows it as {}", id(job)))
 }

@@ -12,8 +12,8 @@ use crate::cli::view::{MediumView, RecorderView, TrackView};
 ///
 /// With --json an object: id, path, device, vendor, product, revision, serial, seat, state, holder, medium. The
 /// medium is null, or an object: kind, flags, sessions, tracks (number, session, start, blocks, data),
-/// next_writable_block, free_blocks, total_blocks, manufacturer_id, write_speeds. Blocks are of 2048 bytes, speeds
-/// in kB/s of 1000.
+/// next_writable_block, free_blocks, total_blocks, manufacturer_id, write_speeds, formats (name, blocks). Blocks are of
+/// 2048 bytes, speeds in kB/s of 1000.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
     /// The recorder, by id or device; needless where there is only one
@@ -66,6 +66,12 @@ fn disc(medium: &MediumView, add: &mut impl FnMut(&str, &str)) {
     let speeds: Vec<String> =
         medium.write_speeds.iter().map(|kbs| units::speed(*kbs, &medium.kind)).collect();
     add("write speeds", &speeds.join(", "));
+    let formats: Vec<String> = medium
+        .formats
+        .iter()
+        .map(|format| format!("{} ({})", format.name, units::size(format.blocks.saturating_mul(2048))))
+        .collect();
+    add("formats", &formats.join(", "));
     add("sessions", &medium.sessions.to_string());
     for track in &medium.tracks {
         add(&format!("track {}", track.number), &told(track));
@@ -85,6 +91,7 @@ fn room(blocks: u64) -> String {
 mod tests {
     use super::*;
     use crate::cli::client::Props;
+    use crate::cli::view::FormatView;
 
     #[test]
     fn a_recorder_with_a_disc_is_told_line_by_line() {
@@ -99,6 +106,7 @@ mod tests {
             total_blocks: 2_295_104,
             manufacturer_id: "CMC MAG M01".to_owned(),
             write_speeds: vec![22_160, 11_080],
+            formats: vec![FormatView { name: "default".to_owned(), blocks: 2_295_104 }],
         };
         let mut recorder = RecorderView::of("/org/discmaster1/recorders/sr0", &Props::default(), None);
         recorder.vendor = "ASUS".to_owned();
@@ -116,6 +124,7 @@ mod tests {
             "  maker:        CMC MAG M01",
             "  writes at:    block 4560",
             "  write speeds: 16× (22160 kB/s), 8× (11080 kB/s)",
+            "  formats:      default (4.70 GB)",
             "  sessions:     1",
             "  track 1:      data, session 1, from block 0, 5.0 MB (2464 blocks)",
         ]);

@@ -3,6 +3,7 @@
 pub mod burn;
 pub mod eject;
 pub mod erase;
+pub mod format;
 pub mod image;
 pub mod info;
 pub mod jobs;
