@@ -23,21 +23,68 @@ drive() { echo "/dev/$(ls "$(place "$1")/block")"; }
 # Its generic device, such as /dev/sg0.
 generic() { echo "/dev/$(ls "$(place "$1")/scsi_generic")"; }
 
-# A new disc in recorder N: disc N NAME KIND. The name is for the host; a disc of that name is made anew.
+# A new disc in recorder N: disc N KIND.
 disc() {
-    host control "$1" insert "@$2.disc" --create "$3" || return 1
+    out "$1" || return 1
+    discs=$((${discs:-0} + 1))
+    host control "$1" insert "@$discs-$1.disc" --create "$2" || return 1
     await_disc "$1"
 }
 
-# Waits until the kernel, too, has taken note of the disc.
+# Opens the tray as a person at the machine does: udev keeps it locked while a disc is in.
+out() { eject "$(drive "$1")"; }
+
+# Out and in again, so that the kernel takes note of what was written.
+reload() { out "$1" && eject -t "$(drive "$1")" && await_disc "$1"; }
+
+# Waits until the disc is ready and the kernel has its size.
 await_disc() {
-    sr=$(drive "$1")
     tries=0
     until sg_turs "$(generic "$1")" >/dev/null 2>&1; do
         tries=$((tries + 1))
         [ $tries -lt 100 ] || { echo "no disc in recorder $1" >&2; return 1; }
         sleep 0.1
     done
-    # Opening it makes the kernel ask for its size anew.
-    blockdev --getsize64 "$sr" >/dev/null 2>&1 || true
+    udevadm settle
+    blockdev --getsize64 "$(drive "$1")" >/dev/null 2>&1 || true
+}
+
+# Installs what was built, as `make install` would.
+install_discmaster() {
+    cp -R --preserve=mode /host/root/. / &&
+        systemd-sysusers && systemctl daemon-reload && systemctl reload dbus &&
+        systemctl --quiet enable --now discmaster-stager.socket && systemctl --quiet enable discmaster.service &&
+        udevadm control --reload && udevadm trigger --settle --subsystem-match=block
+}
+
+# until SECONDS COMMAND…: waits for it to succeed.
+until_so() {
+    limit=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -lt $limit ] || { echo "never so: $*" >&2; return 1; }
+        sleep 0.2
+    done
+}
+
+# What is burned: two folders, and images of the first.
+content() {
+    mkdir -p /tmp/one/folder /tmp/two
+    head -c 3000000 /dev/urandom > /tmp/one/folder/large
+    for n in $(seq 40); do echo "file $n" > "/tmp/one/folder/a file with a long name $n.txt"; done
+    ln -sfn folder/large /tmp/one/link
+    head -c 700000 /dev/urandom > "/tmp/two/the second session"
+}
+
+# same N TYPE FOLDER…: whether what is on the disc in recorder N, mounted, is what is in the folders.
+same() {
+    same_drive=$(drive "$1") same_type=$2 same_good=0
+    shift 2
+    mount -t "$same_type" -o ro "$same_drive" /mnt || return 1
+    for folder in "$@"; do
+        (cd "$folder" && find . -type f -print0 | xargs -0 sha256sum) > /tmp/sums
+        (cd /mnt && sha256sum --quiet -c /tmp/sums) || same_good=1
+    done
+    umount /mnt
+    return $same_good
 }

@@ -16,6 +16,10 @@ MEMORY = "1536M"
 FIRST_SLOT = 0x10
 
 
+# All that was started here, to be ended when somebody ends the run.
+started = []
+
+
 class Failure(Exception):
     """Something that a person has to look at."""
 
@@ -32,6 +36,7 @@ class Recorder:
         command = [binary, "--listen", self.socket, "--vhost-user", self.machine_socket]
         command += ["--serial", f"VD{number:06}", "--product", f"Recorder {number}", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        started.append(self.process)
         await_path(self.machine_socket, self.process, self.socket + ".log")
         # Named anew each time: a monitor keeps a connection longer than the device that used it.
         self.device = f"recorder{number}-{time.monotonic_ns()}"
@@ -95,7 +100,7 @@ class Machine:
         """Runs a script of the share's in the guest and gives its exit status."""
         run = os.path.join(self.share, "run-in-guest")
         with open(run, "w") as file:
-            file.write(f"#!/bin/sh\ncd /host\nsh /host/{script} > /host/output 2>&1\necho $? > /host/status\n")
+            file.write(f"#!/bin/sh\ncd /host\nbash /host/{script} > /host/output 2>&1\necho $? > /host/status\n")
         os.chmod(run, 0o755)
         try:
             for number, options in self.options.items():
@@ -125,7 +130,7 @@ class Machine:
             "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on", "-numa", "node,memdev=memory",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none",
             "-kernel", f"{self.guest}/kernel", "-initrd", f"{self.guest}/initramfs",
-            "-append", "console=ttyS0 quiet panic=-1 systemd.show_status=0 mitigations=off random.trust_cpu=on",
+            "-append", "console=ttyS0 quiet panic=-1 systemd.show_status=0 mitigations=off no_timer_check random.trust_cpu=on",
             "-serial", f"file:{self.console}",
             "-drive", f"file={self.guest}/disk,if=none,id=disk,format=raw,snapshot=on,cache=unsafe",
             "-device", "virtio-blk-pci,drive=disk",
@@ -142,6 +147,7 @@ class Machine:
         with open(log, "wb") as file:
             qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                                     env={**os.environ, "TMPDIR": self.work})
+        started.append(qemu)
         try:
             await_path(qmp, qemu, log)
             self.monitor = Monitor(qmp)
@@ -223,6 +229,14 @@ def await_path(path, process, log):
             with open(log, errors="replace") as file:
                 raise Failure(f"{process.args[0]} did not start:\n{file.read()}")
         time.sleep(0.02)
+
+
+def end_all(*_):
+    """For signals: leaves nothing running."""
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+    os._exit(1)
 
 
 def build_guest():

@@ -2,6 +2,7 @@
 
 use super::toc::LEAD_IN;
 use super::{Answer, Call};
+use crate::mmc::Profile;
 use crate::mmc::cdb::{ReadDiscInformation, ReadTrackInformation};
 use crate::mmc::cue::SectorMode;
 use crate::mmc::disc_info::{BackgroundFormat, DiscInformation, DiscStatus, SessionState};
@@ -129,7 +130,9 @@ fn track_information(layout: &Layout, view: &TrackView) -> TrackInformation {
         reserved: view.state == Some(TrackState::Reserved),
         blank: view.last.is_none() && open,
         packet: packets,
-        fixed_packets: packets,
+        // On DVD-R and DVD-RW recorded in sequence, packets are of any number of blocks (and growisofs insists on it).
+        fixed_packets: packets
+            && !matches!(layout.profile, Profile::DVD_R | Profile::DVD_RW | Profile::DVD_R_DL),
         // Nobody knows the mode of data that are not there.
         data_mode: match view.cd.mode {
             _ if view.state.is_none() && cd => 0x0f,

@@ -91,7 +91,7 @@ fn a_dvd_r_takes_sessions_incrementally_and_page_05h_closes_it() {
     bench.flush();
     assert_eq!(bench.next_writable(), Some(32));
     let track = bench.track(1);
-    assert_eq!((track.mode, track.packet, track.fixed_packets, track.packet_size), (5, true, true, 16));
+    assert_eq!((track.mode, track.packet, track.fixed_packets, track.packet_size), (5, true, false, 16));
     assert_eq!(bench.close(2, 0), Some((5, 0x72, 3)));
     assert_eq!((bench.close(1, 1), bench.close(2, 0)), (None, None));
     assert_eq!(bench.disc().status, DiscStatus::Appendable);

@@ -1,0 +1,39 @@
+# Our service in the guest, with all that is real there: systemd, the bus, polkit, udev, the kernel's SCSI layer. Every disc
+# is burned through /dev/sr0 and read back by the kernel.
+# recorders: --buffer 2097152
+# discs: dvd+r
+# deadline: 840
+. /host/lib.sh
+content
+install_discmaster || exit 1
+failed=0
+note() { printf '%s\t%s\t%s\t%s\n' "$kind" discmaster "$1" "$2" >> /host/results; [ "$2" = 0 ] || failed=1; }
+step() {
+    name=$1
+    shift
+    timeout 120 "$@" > "/host/log/$kind.discmaster.$name" 2>&1 < /dev/null
+    status=$?
+    note "$name" $status
+    return $status
+}
+
+id=$(basename "$(drive 0)")
+until_so 20 sh -c "discmaster list | grep -q $id" || { journalctl -b | tail -50; exit 1; }
+for kind in $(cat /host/kinds); do
+    disc 0 "$kind" || exit 1
+    if step write discmaster burn /tmp/one --recorder "$id" --appendable; then
+        same 0 iso9660 /tmp/one > "/host/log/$kind.discmaster.read" 2>&1
+        note read $?
+        if step append discmaster burn /tmp/two --recorder "$id" --append; then
+            same 0 iso9660 /tmp/one /tmp/two > "/host/log/$kind.discmaster.read-appended" 2>&1
+            note read-appended $?
+        fi
+    fi
+    case $kind in
+        cd-rw | dvd-rw* | dvd+rw | dvd-ram | bd-re) step erase discmaster erase "$id" ;;
+    esac
+    host control 0 violations || failed=1
+done
+discmaster jobs
+journalctl -b -u 'discmaster*' --no-pager | tail -60
+exit $failed
