@@ -324,8 +324,11 @@ async fn another_disc_with_the_same_figures_is_the_wrong_one() {
     let burner = on_disc(&bench).await;
     burner.stage(&folder(&bench, "new", &[("new", b"new")])).await.unwrap();
     bench.unplug("vd1");
+    let kind = async || burner.client.property::<String>(&burner.recorder, "Medium", "Kind").await;
     bench.control("vd0", &["eject"]);
+    burner.client.until("the disc is gone", async || kind().await.is_err().then_some(())).await;
     bench.control("vd0", &["insert", bench.dir().join("vd1.disc").to_str().unwrap()]);
+    burner.client.until("the other disc is there", async || kind().await.ok()).await;
     let before = fs::read(bench.disc("vd1")).unwrap();
     let refused = burner.recorded(options([])).await;
     assert_eq!(refused.name, "WrongDisc", "{}", refused.message);

@@ -24,6 +24,10 @@ async fn attempt(client: &Client, path: &str, interface: &str, method: &str, tak
     let reply = match takes {
         "" => client.raw_call(path, interface, method, &()).await,
         "s" => client.raw_call(path, interface, method, &"/").await,
+        "u" => client.raw_call(path, interface, method, &1_u32).await,
+        "ua{sv}" => client.raw_call(path, interface, method, &(1_u32, none)).await,
+        "ay" => client.raw_call(path, interface, method, &(&[0_u8; 2352][..],)).await,
+        "h" => client.raw_call(path, interface, method, &Fd::from(folder.as_fd())).await,
         "a{sv}" => client.raw_call(path, interface, method, &(none,)).await,
         "oa{sv}" => client.raw_call(path, interface, method, &(here, none)).await,
         "sa{sv}" => client.raw_call(path, interface, method, &("/etc", none)).await,

@@ -219,6 +219,7 @@ pub mod tests {
     pub fn holding(medium: Medium) -> Recorder {
         let device = Device::Scsi("/dev/sr0".into());
         let mut recorder = Recorder::new(RecorderSeed {
+            id: "sr0".into(),
             device,
             node: "/dev/sr0".into(),
             seat: "seat0".into(),

@@ -96,6 +96,7 @@ mod tests {
             "--skip-special",
             "--full",
             "--stash",
+            "--unmount",
         ];
         for kind in ErrorKind::ALL {
             for word in

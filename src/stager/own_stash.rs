@@ -1,8 +1,8 @@
 //! The user's own directory in the stash, made before the stager becomes that user.
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
 /// Makes a user's directory in the stash, `own`, where it is absent. Root makes it for anybody, anybody else for
@@ -11,8 +11,10 @@ use std::path::Path;
 /// # Errors
 /// When it cannot be made, is not a directory, or is somebody else's.
 pub fn make_own_stash(own: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    if let Some(stash) = own.parent() {
-        DirBuilder::new().recursive(true).mode(0o755).create(stash)?;
+    if let Some(stash) = own.parent().filter(|stash| !stash.exists()) {
+        DirBuilder::new().recursive(true).create(stash)?;
+        // Every user passes through it to their own, whatever the process's mask says.
+        fs::set_permissions(stash, Permissions::from_mode(0o755))?;
     }
     match DirBuilder::new().mode(0o700).create(own) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

@@ -18,7 +18,7 @@ pub const BROKER_USER: &str = "discmaster";
 const PATIENCE: u16 = 10_000;
 
 /// A helper's end of the channel to its broker: standard input, or the socket that the service manager passed. One that
-/// listens is asked for its first connection. The other side must belong to this process's own user or to the system's
+/// listens is asked for its first connection. The other side must belong to this process's own user, to root or to the system's
 /// broker. Called once, before any descriptor is opened.
 ///
 /// # Errors
@@ -30,10 +30,10 @@ pub fn broker_socket() -> io::Result<OwnedFd> {
     };
     let connected = if getsockopt(&given, AcceptConn)? { accept(given)? } else { given };
     let peer = Uid::from_raw(getsockopt(&connected, PeerCredentials)?.uid());
-    if peer == geteuid() || broker_user() == Some(peer) {
+    if peer.is_root() || peer == geteuid() || broker_user() == Some(peer) {
         return Ok(connected);
     }
-    let message = format!("user {peer} is no broker; {BROKER_USER} and user {} may be one", geteuid());
+    let message = format!("user {peer} is no broker; {BROKER_USER}, root and user {} may be one", geteuid());
     Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
 }
 
