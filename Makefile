@@ -2,6 +2,7 @@
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 # These look for files of theirs in one place, wherever discmaster itself lies.
+SYSCONFDIR      ?= /etc
 DBUS_DATADIR    ?= /usr/share/dbus-1
 POLKIT_DATADIR  ?= /usr/share/polkit-1
 SYSTEMD_UNITDIR ?= /usr/lib/systemd/system
@@ -16,12 +17,13 @@ DEMO_NEEDS  := genisoimage
 TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 \
                ffmpeg flac lame sox vorbis-tools
 VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
+PACKAGE_NEEDS := binutils dpkg-dev lintian
 BENCH_NEEDS := xorriso genisoimage time
 
 # Each command once more where the first try fails: a package index can be out of reach for a moment.
 FETCH := $(CARGO) fetch --locked || { sleep 5; $(CARGO) fetch --locked; }
 
-.PHONY: help demo build test test-vm lint bench install install-data uninstall
+.PHONY: help demo build test test-vm lint bench deb rpm install install-data uninstall
 
 help:
 	@echo "make demo [FOLDER=…]   burn a folder to a virtual recorder, step by step"
@@ -29,6 +31,7 @@ help:
 	@echo "make test-vm           other people's burners on virtual recorders, in a virtual machine"
 	@echo "make lint              formatting and clippy"
 	@echo "make bench             measure against genisoimage, xorriso and a drive that takes everything"
+	@echo "make deb, make rpm     packages of what was built"
 	@echo "make install           [DESTDIR=…] [PREFIX=$(PREFIX)]"
 
 demo:
@@ -66,26 +69,50 @@ build:
 	@$(FETCH)
 	$(CARGO) build --locked --release --bins
 
+SHARE = $(PREFIX)/share
+
 # What is filled in where it is installed.
 FILL = sed -e 's|@libexecdir@|$(PREFIX)/libexec|' -e 's|@bindir@|$(PREFIX)/bin|' -e 's|@docdir@|$(PREFIX)/share/doc/discmaster|'
+# Where the compiled programs are.
+PROGRAMS ?= target/release
 UNITS := discmaster.service discmaster-worker@.service discmaster-stager@.service
 VDRIVE_UNITS := discmaster-vdrive@.service
 SOCKETS := discmaster-worker@.socket discmaster-stager.socket
 
 # `build` is not a prerequisite: `sudo make install` should not compile as root.
 install: install-data
-	@test -x target/release/discmasterd || { echo "Nothing to install: run 'make build' first." >&2; exit 1; }
+	@test -x $(PROGRAMS)/discmasterd || { echo "Nothing to install: run 'make build' first." >&2; exit 1; }
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/discmaster
-	install -m 755 target/release/discmaster target/release/discmaster-vdrive $(DESTDIR)$(PREFIX)/bin
-	install -m 755 target/release/discmasterd target/release/discmaster-worker target/release/discmaster-stager \
+	install -m 755 $(PROGRAMS)/discmaster $(PROGRAMS)/discmaster-vdrive $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS)/discmasterd $(PROGRAMS)/discmaster-worker $(PROGRAMS)/discmaster-stager \
 	    $(DESTDIR)$(PREFIX)/libexec/discmaster
+
+	@pages=$$(mktemp -d) && trap "rm -rf $$pages" EXIT && for program in discmaster discmaster-vdrive discmasterd; do \
+	    $(PROGRAMS)/$$program --write-pages $$pages || exit 1; done && \
+	install -d $(DESTDIR)$(SHARE)/man/man1 $(DESTDIR)$(SHARE)/man/man8 $(DESTDIR)$(SHARE)/bash-completion/completions \
+	    $(DESTDIR)$(SHARE)/zsh/vendor-completions $(DESTDIR)$(SHARE)/fish/vendor_completions.d && \
+	install -m 644 $$pages/*.1 $(DESTDIR)$(SHARE)/man/man1 && install -m 644 $$pages/*.8 $(DESTDIR)$(SHARE)/man/man8 && \
+	install -m 644 $$pages/discmaster.bash $(DESTDIR)$(SHARE)/bash-completion/completions/discmaster && \
+	install -m 644 $$pages/_discmaster $(DESTDIR)$(SHARE)/zsh/vendor-completions && \
+	install -m 644 $$pages/discmaster.fish $(DESTDIR)$(SHARE)/fish/vendor_completions.d
+
+# Debian packages and RPMs of what is compiled, in target/packages.
+deb:
+	@tests/need $(PACKAGE_NEEDS)
+	data/deb/build target/packages
+
+rpm:
+	@tests/need rpm
+	rpmbuild -bb --quiet --define "_sourcedir $(CURDIR)" --define "_rpmdir $(CURDIR)/target/packages" \
+	    --define "discmaster_version $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)" \
+	    --define "programs $(PROGRAMS)" data/rpm/discmaster.spec
 
 # All that is not compiled.
 install-data:
 	install -d $(DESTDIR)$(SYSTEMD_UNITDIR) $(DESTDIR)$(SYSUSERS_DIR) $(DESTDIR)$(UDEV_RULESDIR)
 	install -d $(DESTDIR)$(DBUS_DATADIR)/interfaces $(DESTDIR)$(DBUS_DATADIR)/system.d
 	install -d $(DESTDIR)$(DBUS_DATADIR)/system-services $(DESTDIR)$(POLKIT_DATADIR)/actions
-	install -d $(DESTDIR)$(PREFIX)/share/doc/discmaster
+	install -d $(DESTDIR)$(PREFIX)/share/doc/discmaster $(DESTDIR)$(POLKIT_DATADIR)/rules.d $(DESTDIR)$(SYSCONFDIR)/discmaster
 	for unit in $(UNITS) $(VDRIVE_UNITS); do \
 	    $(FILL) systemd/$$unit.in > $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit && chmod 644 $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit \
 	        || exit 1; done
@@ -96,6 +123,19 @@ install-data:
 	install -m 644 dbus/org.discmaster1.conf $(DESTDIR)$(DBUS_DATADIR)/system.d
 	install -m 644 dbus/org.discmaster1.service $(DESTDIR)$(DBUS_DATADIR)/system-services
 	install -m 644 polkit/*.policy $(DESTDIR)$(POLKIT_DATADIR)/actions
+	install -m 644 polkit/*.rules $(DESTDIR)$(POLKIT_DATADIR)/rules.d
+	install -m 644 systemd/discmaster.toml $(DESTDIR)$(SYSCONFDIR)/discmaster
+	install -d $(DESTDIR)$(SHARE)/applications $(DESTDIR)$(SHARE)/metainfo $(DESTDIR)$(SHARE)/kio/servicemenus
+	install -d $(DESTDIR)$(SHARE)/nemo/actions $(DESTDIR)$(SHARE)/file-manager/actions $(DESTDIR)$(SHARE)/Thunar/sendto
+	install -d $(DESTDIR)$(SHARE)/nautilus-python/extensions $(DESTDIR)$(PREFIX)/libexec/discmaster
+	$(FILL) data/desktop/org.discmaster1.write.desktop.in > $(DESTDIR)$(SHARE)/applications/org.discmaster1.write.desktop
+	$(FILL) data/desktop/thunar.desktop.in > $(DESTDIR)$(SHARE)/Thunar/sendto/org.discmaster1.desktop
+	$(FILL) data/desktop/dolphin.desktop.in > $(DESTDIR)$(SHARE)/kio/servicemenus/org.discmaster1.desktop
+	$(FILL) data/desktop/caja.desktop.in > $(DESTDIR)$(SHARE)/file-manager/actions/org.discmaster1.desktop
+	$(FILL) data/desktop/nemo.nemo_action.in > $(DESTDIR)$(SHARE)/nemo/actions/org.discmaster1.nemo_action
+	$(FILL) data/desktop/nautilus.py.in > $(DESTDIR)$(SHARE)/nautilus-python/extensions/discmaster.py
+	install -m 644 data/desktop/org.discmaster1.metainfo.xml $(DESTDIR)$(SHARE)/metainfo
+	install -m 755 data/desktop/write-to-disc $(DESTDIR)$(PREFIX)/libexec/discmaster
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/discmaster
 
 uninstall:
@@ -104,6 +144,14 @@ uninstall:
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/interfaces/org.discmaster1.*.xml
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/system.d/org.discmaster1.conf
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/system-services/org.discmaster1.service
+	rm -f $(DESTDIR)$(SHARE)/applications/org.discmaster1.write.desktop $(DESTDIR)$(SHARE)/metainfo/org.discmaster1.metainfo.xml
+	rm -f $(DESTDIR)$(SHARE)/Thunar/sendto/org.discmaster1.desktop $(DESTDIR)$(SHARE)/kio/servicemenus/org.discmaster1.desktop
+	rm -f $(DESTDIR)$(SHARE)/file-manager/actions/org.discmaster1.desktop $(DESTDIR)$(SHARE)/nemo/actions/org.discmaster1.nemo_action
+	rm -f $(DESTDIR)$(SHARE)/nautilus-python/extensions/discmaster.py
+	rm -f $(DESTDIR)$(SHARE)/man/man1/discmaster.1 $(DESTDIR)$(SHARE)/man/man1/discmaster-*.1 $(DESTDIR)$(SHARE)/man/man8/discmasterd.8
+	rm -f $(DESTDIR)$(SHARE)/bash-completion/completions/discmaster $(DESTDIR)$(SHARE)/zsh/vendor-completions/_discmaster
+	rm -f $(DESTDIR)$(SHARE)/fish/vendor_completions.d/discmaster.fish
 	for unit in $(UNITS) $(VDRIVE_UNITS) $(SOCKETS); do rm -f $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit; done
 	rm -f $(DESTDIR)$(SYSUSERS_DIR)/discmaster.conf $(DESTDIR)$(UDEV_RULESDIR)/60-discmaster.rules
-	rm -f $(DESTDIR)$(POLKIT_DATADIR)/actions/org.discmaster1.policy
+	rm -f $(DESTDIR)$(POLKIT_DATADIR)/actions/org.discmaster1.policy $(DESTDIR)$(POLKIT_DATADIR)/rules.d/org.discmaster1.rules
+	rm -rf $(DESTDIR)$(SYSCONFDIR)/discmaster

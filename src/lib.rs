@@ -11,5 +11,6 @@ pub mod burn;
 pub mod image;
 
 pub mod api;
+pub mod log;
 pub mod mmc;
 pub mod wire;

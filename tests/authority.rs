@@ -304,6 +304,7 @@ async fn when_the_bus_ends_everybody_has_left() {
     tokio::time::timeout(Duration::from_secs(5), gone).await.expect("noticed");
 }
 
+const PAGE: &str = include_str!("../docs/polkit.md");
 const POLICY: &str = include_str!("../polkit/org.discmaster1.policy");
 
 /// Ids and bodies of the actions that the policy declares.
@@ -365,22 +366,28 @@ fn the_policy_lets_the_person_at_the_machine_pass_and_nobody_else_without_a_pass
         for expected in [
             "<allow_any>auth_admin</allow_any>",
             "<allow_inactive>auth_admin</allow_inactive>",
-            "<allow_active>yes</allow_active>",
             r#"<annotate key="org.freedesktop.policykit.owner">unix-user:discmaster</annotate>"#,
             "<description>",
             "<message>",
         ] {
             assert!(body.contains(expected), "{id} lacks {expected}");
         }
+        let own = !id.contains("-other-");
+        let active =
+            if own { "<allow_active>yes</allow_active>" } else { "<allow_active>auth_admin</allow_active>" };
+        assert!(body.contains(active), "{id} lacks {active}");
         assert!(!body.contains("_keep"), "{id}: what is kept holds for every recorder");
     }
 }
 
 #[test]
-fn the_policys_messages_and_comments_name_details_that_exist() {
+fn the_policys_messages_and_the_rule_writers_page_name_details_that_exist() {
     let details = ["name", "id", "device", "vendor", "product", "revision", "serial", "seat", "kind"];
     for detail in details {
-        assert!(POLICY.contains(&format!("recorder.{detail} ")), "recorder.{detail} is not documented");
+        assert!(PAGE.contains(&format!("| `recorder.{detail}` |")), "recorder.{detail} is not documented");
+    }
+    for action in declared().keys().filter_map(|id| id.strip_prefix("org.discmaster1.")) {
+        assert!(PAGE.contains(&format!("`{action}`")), "{action} is not documented");
     }
     for used in POLICY.split("$(recorder.").skip(1) {
         let name = used.split_once(')').expect("an end").0;

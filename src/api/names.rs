@@ -25,3 +25,13 @@ pub const ACTION_OPEN: &str = "org.discmaster1.open-recorder";
 pub const ACTION_ERASE: &str = "org.discmaster1.erase-medium";
 /// polkit action: eject or load a disc.
 pub const ACTION_EJECT: &str = "org.discmaster1.eject-medium";
+/// polkit action: the first, for a recorder of a seat where the caller does not sit.
+pub const ACTION_OPEN_OTHER_SEAT: &str = "org.discmaster1.open-recorder-other-seat";
+/// polkit action: the second, for a recorder of a seat where the caller does not sit.
+pub const ACTION_ERASE_OTHER_SEAT: &str = "org.discmaster1.erase-medium-other-seat";
+/// polkit action: the third, for a recorder of a seat where the caller does not sit.
+pub const ACTION_EJECT_OTHER_SEAT: &str = "org.discmaster1.eject-medium-other-seat";
+/// polkit action: cancel a job of another user's.
+pub const ACTION_CANCEL_OTHER_USER: &str = "org.discmaster1.cancel-job-other-user";
+/// polkit action: close a session of another user's.
+pub const ACTION_CLOSE_OTHER_USER: &str = "org.discmaster1.close-session-other-user";

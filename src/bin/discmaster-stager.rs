@@ -1,14 +1,14 @@
 //! discmaster-stager: walks, copies and streams the files of one session, as its owner. Started for
 //! discmasterd, whose requests come through standard input or the socket that the service manager passes.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use discmaster::log;
 use discmaster::stager::{Ended, StagerEnd, harden, serve};
 use discmaster::wire::broker_socket;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
+    log::start("DISCMASTER_LOG");
     match run() {
         Ok(Ended::BrokerGone) => ExitCode::SUCCESS,
         Ok(Ended::Protocol | Ended::NotTheOwner) => ExitCode::FAILURE,

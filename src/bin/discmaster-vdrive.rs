@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing_subscriber::EnvFilter;
@@ -146,6 +146,9 @@ enum Action {
 }
 
 fn main() -> ExitCode {
+    if let Some(written) = discmaster::cli::pages::asked(Cli::command(), "1") {
+        return written;
+    }
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("DISCMASTER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
-use discmaster::broker::{self, Bus, Config, Limits};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory, Parser, ValueEnum};
+use discmaster::broker::{self, Bus, Chosen, Config, SYSTEM_FILE};
+use discmaster::{cli, log};
 
 /// The disc-mastering service: stages content and records optical discs for every user of the bus.
 #[derive(Debug, Parser)]
 #[command(name = "discmasterd", version)]
 struct Args {
+    /// The configuration file, read again at SIGHUP: /etc/discmaster/discmaster.toml on the system bus, none on a session
+    /// bus. What the command line says wins over it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The bus to serve: every user of the system bus, or one's own on a session bus.
     #[arg(long, value_enum, default_value_t = BusName::System)]
     bus: BusName,
@@ -28,24 +31,24 @@ struct Args {
     /// The directory of the sockets by which the service manager starts helpers; without it they are started as children.
     #[arg(long, value_name = "DIR", conflicts_with = "helpers")]
     sockets: Option<PathBuf>,
-    /// Seconds after which the service leaves when nothing is open and nobody calls; without it, it stays.
+    /// Seconds after which the service leaves when nothing is open and nobody calls; 0, as without it, stays.
     #[arg(long, value_name = "SECONDS")]
     idle_exit: Option<u64>,
     /// The directory under which each user's staged copies lie.
     #[arg(long, value_name = "DIR")]
     stash: Option<PathBuf>,
-    /// Bytes that the staged copies of one session may take.
-    #[arg(long, value_name = "BYTES", default_value_t = 128 << 30)]
-    quota: u64,
-    /// Seconds after which a detached session without a call is closed.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    idle_time: u64,
-    /// Seconds for which an ended job can be looked at.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    job_retention: u64,
-    /// Bytes of the ring between stager and worker, for each burn.
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
-    ring: usize,
+    /// Bytes that the staged copies of one session may take (128 GiB).
+    #[arg(long, value_name = "BYTES")]
+    quota: Option<u64>,
+    /// Seconds after which a detached session without a call is closed (3600).
+    #[arg(long, value_name = "SECONDS")]
+    idle_time: Option<u64>,
+    /// Seconds for which an ended job can be looked at (300).
+    #[arg(long, value_name = "SECONDS")]
+    job_retention: Option<u64>,
+    /// Bytes of the ring between stager and worker, for each burn (64 MiB).
+    #[arg(long, value_name = "BYTES")]
+    ring: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,12 +58,17 @@ enum BusName {
 }
 
 fn main() -> ExitCode {
+    if let Some(written) = cli::pages::asked(Args::command(), "8") {
+        return written;
+    }
     let args = Args::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = log::start("RUST_LOG");
     let served = args.into_config().and_then(|config| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(broker::run(config))
+        let served = runtime.block_on(broker::run(config, log));
+        // Helpers at work are not told that nobody listens any more: the next broker does.
+        std::mem::forget(runtime);
+        served
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,7 +85,11 @@ impl Args {
             BusName::System => Places::of_the_system(),
             BusName::Session => Places::of_the_user(self.r#virtual.is_none(), self.stash.is_none())?,
         };
-        Ok(Config {
+        let file = match self.bus {
+            BusName::System => self.config.or_else(|| Some(PathBuf::from(SYSTEM_FILE))),
+            BusName::Session => self.config,
+        };
+        let mut config = Config {
             bus: match self.bus {
                 BusName::System => Bus::System,
                 BusName::Session => Bus::Session,
@@ -87,14 +99,19 @@ impl Args {
             udev: !self.no_udev,
             helpers: self.helpers.map(absolute).transpose()?,
             sockets: self.sockets.map(absolute).transpose()?,
-            idle_exit: self.idle_exit.map(Duration::from_secs),
             stash: absolute(self.stash.unwrap_or(places.stash))?,
-            quota: self.quota,
-            idle_time: Duration::from_secs(self.idle_time),
-            job_retention: Duration::from_secs(self.job_retention),
-            ring: self.ring,
-            limits: Limits::default(),
-        })
+            file: file.map(absolute).transpose()?,
+            chosen: Chosen {
+                quota: self.quota,
+                idle_time: self.idle_time,
+                job_retention: self.job_retention,
+                ring: self.ring,
+                idle_exit: self.idle_exit,
+            },
+            ..Config::empty()
+        };
+        config.fill().map_err(|mistakes| anyhow::anyhow!(mistakes.join("\n")))?;
+        Ok(config)
     }
 }
 

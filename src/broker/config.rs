@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::settings::{self, Chosen};
+
 /// Everything that is configurable about a broker.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -19,6 +21,10 @@ pub struct Config {
     pub sockets: Option<PathBuf>,
     /// How long the broker stays without anything open and without a call; `None` is for ever.
     pub idle_exit: Option<Duration>,
+    /// The configuration file, if any.
+    pub file: Option<PathBuf>,
+    /// What the command line says of the figures below.
+    pub chosen: Chosen,
     /// The directory under which each user's stash lies.
     pub stash: PathBuf,
     /// Bytes that one session's stash may take.
@@ -31,6 +37,36 @@ pub struct Config {
     pub ring: usize,
     /// Caps on what clients may create.
     pub limits: Limits,
+}
+
+impl Config {
+    /// A configuration that serves nothing: a start for those who fill it in.
+    pub fn empty() -> Self {
+        Self {
+            bus: Bus::Session,
+            virtual_dir: PathBuf::new(),
+            udev: false,
+            helpers: None,
+            sockets: None,
+            file: None,
+            chosen: Chosen::default(),
+            stash: PathBuf::new(),
+            quota: 0,
+            idle_time: Duration::ZERO,
+            job_retention: Duration::ZERO,
+            ring: 0,
+            idle_exit: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Takes in the figures: of the command line, of the file, or those built in.
+    ///
+    /// # Errors
+    /// Every mistake in the file, each with its line.
+    pub fn fill(&mut self) -> Result<(), Vec<String>> {
+        settings::fill(self)
+    }
 }
 
 /// Which bus is served.

@@ -37,6 +37,13 @@ struct Blocks {
 }
 
 impl BurnEvents {
+    /// The events of a burn that has been told of as far as this.
+    pub fn told(progress: &Progress) -> Self {
+        let mut events = Self::default();
+        events.report(progress, true);
+        events
+    }
+
     /// The events that a report calls for; `due` tells whether figures may be told again.
     pub fn report(&mut self, progress: &Progress, due: bool) -> Vec<Event> {
         let seconds = progress.expected_seconds.unwrap_or(0);

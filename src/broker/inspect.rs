@@ -1,12 +1,15 @@
 //! Looking at discs: after a recorder is plugged in, when its disc changes, and when a session selects it.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::face::Object;
+use super::manager::Kept;
 use super::recorder::{Activity, Plug};
+use super::resume::worker_name;
 use super::service::Service;
 use super::udisks;
 use super::worker_link::WorkerLink;
@@ -120,6 +123,25 @@ impl Turn {
     /// `FileSystem`.
     pub async fn unmount(&self) -> Result<()> {
         udisks::unmount(&self.service.door()?.bus, &self.device).await
+    }
+
+    /// Goes on with a worker that an earlier broker gave its order.
+    ///
+    /// # Errors
+    /// `DeviceNotPresent`, `DeviceStillInUse`, `HelperFailed`.
+    pub async fn adopt(&self, socket: Option<OwnedFd>) -> Result<WorkerLink> {
+        let gate = Arc::clone(&self.service.state().plugged_mut(&self.recorder, &self.plug)?.gate);
+        let gate = gate.lock_owned().await;
+        let Some(socket) = socket else {
+            let message = format!(
+                "The worker of recorder {} died in the service's absence. If a disc was being written, it may be unfinished: \
+                 look at the drive before you use it again.",
+                self.recorder
+            );
+            return Err(Error::new(ErrorKind::HelperFailed, message).with("source", "worker"));
+        };
+        let kept = Kept::already(self.service.manager(), worker_name(&self.recorder));
+        WorkerLink::adopt(&self.recorder, socket, gate, kept).await
     }
 
     /// The recorder's id.

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use zbus::OwnedVariant;
 
 use super::clock;
 use super::config::Limits;
+use super::locks::LockId;
 use super::options::Dict;
 use super::pace::Pace;
+use super::service::State;
+use super::snapshot::SavedJob;
 use crate::api::{
-    self, AddSummary, Detail, Error, ErrorKind, ImportSummary, Operation, Phase, Progress, Report,
+    self, AddSummary, Detail, Error, ErrorKind, ImportSummary, Operation, Phase, Progress, RecordOptions,
+    Report,
 };
 
 /// Every job that can be looked at.
@@ -36,6 +41,13 @@ pub struct Job {
     pub progress: Progress,
     /// How it ended.
     pub outcome: Option<Arc<Outcome>>,
+    /// What is wished of a burn, for a broker that begins it anew.
+    pub wishes: Option<RecordOptions>,
+    /// The helpers have their orders and go on without a broker: the number of the stager's request, or 0 where only a
+    /// worker is at work.
+    pub ordered: Option<u32>,
+    /// The lock that it holds for its own length.
+    pub lock: Option<LockId>,
     ended: Option<Instant>,
     pace: Pace,
     cancel: watch::Sender<bool>,
@@ -44,7 +56,7 @@ pub struct Job {
 }
 
 /// What a job does, and for whom.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct About {
     /// What is done.
     pub operation: Operation,
@@ -58,15 +70,31 @@ pub struct About {
     pub connection: Option<String>,
 }
 
+impl About {
+    /// What is done, for people who want to switch the machine off.
+    pub fn sentence(&self, state: &State) -> String {
+        let recorder = self.recorder.as_deref().unwrap_or_default();
+        let name = state.recorders.get(recorder).map(|one| one.details(recorder).title());
+        let doing = match self.operation {
+            Operation::Add => "Staging files",
+            Operation::Import => "Reading a disc's directories",
+            Operation::Record => "Recording a disc",
+            Operation::Erase => "Erasing a disc",
+            Operation::Format => "Formatting a disc",
+        };
+        format!("{doing} in {}", name.unwrap_or_else(|| recorder.to_owned()))
+    }
+}
+
 /// How a job ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// What it brought, or why it failed.
     pub result: api::Result<Yield>,
 }
 
 /// What a job that succeeded has to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Yield {
     /// An addition.
     Added(AddSummary),
@@ -99,23 +127,44 @@ impl Jobs {
         let anybodys = self.make_room(limits.jobs, |_| true)?;
         let pushed = mine.into_iter().chain(anybodys).collect();
         self.last += 1;
-        let (cancel, cancelled) = watch::channel(false);
-        let (deserted, left) = watch::channel(false);
-        let (done, waiting) = watch::channel(None);
-        let job = Job {
-            about,
-            started: SystemTime::now(),
-            expected_end: None,
-            progress: Progress::begin(Phase::Queued),
-            outcome: None,
-            ended: None,
-            pace: Pace::default(),
-            cancel,
-            deserted,
-            done,
-        };
+        let (job, handle) = Job::new(self.last, about);
         self.jobs.insert(self.last, job);
-        Ok((Handle { number: self.last, cancel: cancelled, deserted: left, done: waiting }, pushed))
+        Ok((handle, pushed))
+    }
+
+    /// What the next broker needs to know: the jobs, and the last one's number.
+    pub fn saved(&self) -> (BTreeMap<u64, SavedJob>, u64) {
+        (self.jobs.iter().map(|(number, job)| (*number, job.saved())).collect(), self.last)
+    }
+
+    /// Takes in the jobs that an earlier broker left, and gives those that are still running.
+    pub fn restore(&mut self, saved: BTreeMap<u64, SavedJob>, last: u64) -> Vec<Running> {
+        self.last = last;
+        let mut running = Vec::new();
+        for (number, saved) in saved {
+            let (mut job, handle) = Job::new(number, saved.about.clone());
+            job.started = saved.started;
+            job.progress = saved.progress;
+            job.wishes = saved.wishes;
+            job.ordered = saved.ordered;
+            job.lock = saved.lock;
+            job.cancel.send_replace(saved.cancelled);
+            job.deserted.send_replace(saved.deserted);
+            match saved.outcome {
+                Some(outcome) => {
+                    job.end(outcome);
+                    let since = saved.ended.and_then(|ended| ended.elapsed().ok()).unwrap_or_default();
+                    job.ended = Instant::now().checked_sub(since).or(job.ended);
+                }
+                None => {
+                    let (about, wishes, request, lock) =
+                        (saved.about, saved.wishes, saved.ordered, saved.lock);
+                    running.push(Running { handle, about, wishes, request, lock });
+                }
+            }
+            self.jobs.insert(number, job);
+        }
+        running
     }
 
     /// There is none, running or ended.
@@ -157,7 +206,60 @@ impl Jobs {
     }
 }
 
+/// A job that an earlier broker began and that has not ended.
+#[derive(Debug)]
+pub struct Running {
+    /// Its ends.
+    pub handle: Handle,
+    /// What it is about.
+    pub about: About,
+    /// What is wished of a burn.
+    pub wishes: Option<RecordOptions>,
+    /// See [`Job::ordered`].
+    pub request: Option<u32>,
+    /// The lock that it holds for its own length.
+    pub lock: Option<LockId>,
+}
+
 impl Job {
+    fn new(number: u64, about: About) -> (Self, Handle) {
+        let (cancel, cancelled) = watch::channel(false);
+        let (deserted, left) = watch::channel(false);
+        let (done, waiting) = watch::channel(None);
+        let job = Self {
+            about,
+            started: SystemTime::now(),
+            expected_end: None,
+            progress: Progress::begin(Phase::Queued),
+            outcome: None,
+            wishes: None,
+            ordered: None,
+            lock: None,
+            ended: None,
+            pace: Pace::default(),
+            cancel,
+            deserted,
+            done,
+        };
+        (job, Handle { number, cancel: cancelled, deserted: left, done: waiting })
+    }
+
+    fn saved(&self) -> SavedJob {
+        let ended = self.ended.and_then(|ended| SystemTime::now().checked_sub(ended.elapsed()));
+        SavedJob {
+            about: self.about.clone(),
+            started: self.started,
+            ended,
+            progress: self.progress,
+            outcome: self.outcome.as_deref().cloned(),
+            cancelled: *self.cancel.borrow(),
+            deserted: *self.deserted.borrow(),
+            wishes: self.wishes,
+            ordered: self.ordered,
+            lock: self.lock,
+        }
+    }
+
     /// Takes in a report, and tells whether it is worth passing on.
     pub fn report(&mut self, now: Instant, progress: Progress) -> bool {
         self.progress = progress;

@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use super::clock;
 use crate::api::{Error, ErrorKind, Result};
 
 /// The table of grants.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LockTable {
     grants: BTreeMap<LockId, Grant>,
     next: u64,
 }
 
 /// A grant's number; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LockId(u64);
 
 /// What is held, as what, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Every recorder, or one.
     pub scope: Scope,
@@ -29,7 +31,7 @@ pub struct Grant {
 }
 
 /// What a lock covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// Every recorder, those plugged in later included.
     Whole,
@@ -38,7 +40,7 @@ pub enum Scope {
 }
 
 /// What a lock is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// A session, from `Open` to `Close`.
     Session,
@@ -49,7 +51,7 @@ pub enum Purpose {
 }
 
 /// Who holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The user.
     pub uid: u32,
@@ -125,6 +127,11 @@ impl LockTable {
     /// The one to name as this recorder's holder.
     pub fn holder(&self, recorder: &str) -> Option<&Grant> {
         self.covering(recorder).map(|(_, grant)| grant).next()
+    }
+
+    /// Forgets the locks of verbs, but for these.
+    pub fn keep_verbs(&mut self, kept: &[LockId]) {
+        self.grants.retain(|id, grant| grant.purpose != Purpose::Verb || kept.contains(id));
     }
 
     /// Nobody holds anything.

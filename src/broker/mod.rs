@@ -5,7 +5,10 @@
 //! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`], [`audio`],
 //! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
 //! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and
-//! spoken to through [`worker_link`] and [`stager_link`]; [`manager`] is the service manager.
+//! spoken to through [`worker_link`] and [`stager_link`]; [`manager`] is the service manager, [`logind`] knows who
+//! sits where, and [`settings`] is the configuration file. What belongs to [`others`] can be ended by whom polkit lets.
+//! A broker that ends leaves a [`snapshot`] in [`memory`] that the service manager keeps, with which the next one
+//! [`resume`]s.
 
 pub mod authority;
 pub mod recorders;
@@ -24,16 +27,22 @@ mod jobs;
 mod launcher;
 mod lifecycle;
 mod locks;
+mod logind;
 mod manager;
+mod memory;
 mod objects;
 mod options;
+mod others;
 mod pace;
 mod record;
 mod recorder;
+mod resume;
 mod run;
 mod select;
 mod service;
 mod session;
+mod settings;
+mod snapshot;
 mod stager_link;
 mod staging;
 mod tree;
@@ -43,3 +52,4 @@ mod worker_link;
 
 pub use config::{Bus, Config, Limits};
 pub use run::run;
+pub use settings::{Chosen, SYSTEM_FILE};

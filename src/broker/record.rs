@@ -11,6 +11,7 @@ use super::inspect::Turn;
 use super::jobs::{About, Handle, Outcome, Yield};
 use super::lifecycle::recorder_id;
 use super::recorder;
+use super::resume::{Begun, worker_name};
 use super::select;
 use super::service::{Service, asker, forgotten};
 use super::session::{Activity, Decided, Format, Selection};
@@ -139,6 +140,9 @@ impl Service {
             state.session(number)?.check_record()?;
             let handle = self.enter_job(state, about)?;
             state.session_mut(number)?.activity = Some(Activity::Burning(handle.number));
+            if let Some(job) = state.jobs.get_mut(handle.number) {
+                job.wishes = Some(options);
+            }
             handle
         };
         self.face().sync(Object::Session(number));
@@ -172,9 +176,53 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Goes on with a burn of an earlier broker, or begins it anew where its worker had no order yet.
+    pub fn resume_burn(&self, begun: Begun, turn: Turn) {
+        let Begun { handle, about, wishes, ordered, worker, feed, .. } = begun;
+        let (session, selection, stager, progress) = {
+            let state = self.state();
+            let number = about.session.unwrap_or_default();
+            let session = state.sessions.get(&number);
+            let selection = session.and_then(|session| session.selection.clone());
+            let progress = state.jobs.get(handle.number).map(|job| job.progress);
+            (number, selection, session.and_then(|session| session.stager.clone()), progress)
+        };
+        let Some(selection) = selection else {
+            let message = "The session of this burn is gone. If a disc was being written, look at it before you use it again.";
+            let lost = Error::new(ErrorKind::Generic, message);
+            return self.end_begun(Begun { handle, about, wishes, ordered, worker, feed, lock: None }, lost);
+        };
+        let (service, options) = (self.clone(), wishes.unwrap_or_default());
+        let events = progress.filter(|_| ordered).map(|told| BurnEvents::told(&told)).unwrap_or_default();
+        let mut burn = Burn { service, session, handle, selection, options, events };
+        tokio::spawn(async move {
+            if !ordered {
+                // What was asked of the stager before comes to its end first.
+                if let Some(stager) = stager
+                    && let Ok(mut request) = stager.begin(Ask::Again, &[]).await
+                {
+                    drop(request.answer().await);
+                }
+                return burn.run(turn).await;
+            }
+            let feed = stager.zip(feed).map(|(stager, request)| Feed { stager, request });
+            let result = match turn.adopt(worker).await {
+                Ok(worker) => burn.finish(&turn, worker, feed, Ok(())).await,
+                Err(error) => Err(error),
+            };
+            burn.conclude(result, turn);
+        });
+    }
+}
+
 impl Burn {
     async fn run(mut self, turn: Turn) {
         let result = self.burn(&turn).await;
+        self.conclude(result, turn);
+    }
+
+    fn conclude(mut self, result: Result<Report>, turn: Turn) {
         if result.is_ok() {
             for event in self.events.succeed() {
                 self.service.tell(self.session, event);
@@ -204,10 +252,21 @@ impl Burn {
         if self.options.unmount {
             turn.unmount().await?;
         }
-        let (worker, seen) = turn.worker().await?;
+        let (mut worker, seen) = turn.worker().await?;
         self.check_disc(&seen, blocks)?;
+        worker.keep(self.service.manager(), worker_name(turn.recorder()));
         let (request, sent) = self.order(&worker, &stager, start, blocks).await?;
-        let mut feed = Feed { stager, request };
+        self.finish(turn, worker, Some(Feed { stager, request }), sent).await
+    }
+
+    /// Follows worker and stager to the end of a burn that they have their orders for.
+    async fn finish(
+        &mut self,
+        turn: &Turn,
+        worker: WorkerLink,
+        feed: Option<Feed>,
+        sent: Result<()>,
+    ) -> Result<Report> {
         let ended = match sent {
             Ok(()) => self.follow(&worker).await,
             Err(error) => Ended { result: Err(error), inspection: None },
@@ -218,16 +277,20 @@ impl Burn {
         if unseen {
             self.service.look(turn.recorder());
         }
-        match ended.result {
-            Ok(mut report) => {
+        match (ended.result, feed) {
+            (Ok(mut report), feed) => {
                 self.tell_of_hidden(&mut report);
                 // It has nothing to say but that it has finished, and takes no other request before.
-                if let Err(error) = feed.stager.last_word(&mut feed.request).await {
+                if let Some(Feed { stager, mut request }) = feed
+                    && let Err(error) = stager.last_word(&mut request).await
+                {
                     tracing::warn!("the disc is written, and its stager failed afterwards: {error}");
                 }
                 Ok(report)
             }
-            Err(error) => Err(feed.better_account(error).await),
+            (Err(error), Some(feed)) => Err(feed.better_account(error).await),
+            // The stager had died before this broker began.
+            (Err(error), None) => Err(error),
         }
     }
 
@@ -258,6 +321,7 @@ impl Burn {
         // The stager first: whatever becomes of it, the worker sees it in the ring and closes the disc properly.
         let request = stager.begin(Ask::Feed, &[producer.memory.as_fd(), producer.wake.as_fd()]).await?;
         let lent = [consumer.memory.as_fd(), consumer.wake.as_fd()];
+        self.service.order(self.handle.number, request.id);
         Ok((request, worker.send(&ToWorker::Record(order), &lent).await))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
 use super::authority::RecorderDetails;
@@ -68,7 +69,7 @@ pub enum Activity {
 }
 
 /// The writable properties of IMAPI's recorder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The speed of the next burn in kB/s; `None` is the fastest.
     pub write_speed: Option<u32>,

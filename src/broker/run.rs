@@ -1,7 +1,7 @@
 //! From a configuration to a service on the bus, and to its end.
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use zbus::fdo::ObjectManager;
@@ -11,13 +11,20 @@ use super::authority::{Authority, Callers, OwnUser, Polkit};
 use super::config::{Bus, Config};
 use super::face::Object;
 use super::launcher::{ChildLauncher, Launcher, UnitLauncher};
+use super::logind::Logind;
 use super::manager::{Manager, Tell};
-use super::objects::DiscMasterObject;
+use super::objects::{DiscMasterObject, LogControlObject};
 use super::recorder::Recorder;
 use super::recorders::{self, RecorderEvent, RecorderSeed, WatchConfig};
+use super::resume::Past;
 use super::service::{Door, Service};
 use super::tree::Tree;
 use crate::api::names;
+use crate::log::Control;
+use crate::wire;
+
+/// Where systemd looks for a service's log.
+const LOG_CONTROL: &str = "/org/freedesktop/LogControl1";
 
 /// Why the broker ends.
 #[derive(Debug)]
@@ -32,23 +39,32 @@ enum End {
 ///
 /// # Errors
 /// When the bus cannot be reached or refuses the name, or when recorders cannot be watched.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, log: Control) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let hang_up = signal(SignalKind::hangup())?;
     let launcher: Box<dyn Launcher> = match &config.sockets {
         Some(sockets) => Box::new(UnitLauncher::new(sockets.clone())),
         None => Box::new(ChildLauncher::new(config.helpers.as_deref(), config.bus == Bus::Session)),
     };
-    let service = Service::new(config.clone(), launcher, Manager::of_this_process());
-    let connection = connect(config.bus, &service).await.context("the bus cannot be reached")?;
+    let manager = Manager::of_this_process();
+    let (past, memory) = Past::find(&manager, wire::passed());
+    let service = Service::new(config.clone(), launcher, manager, memory);
+    let connection = connect(config.bus, &service, log).await.context("the bus cannot be reached")?;
     let callers = Callers::new(&connection).await.context("the bus does not tell who leaves it")?;
     let vanished = callers.vanished();
     let authority = authority(config.bus, &connection, &callers).await.context("polkit cannot be asked")?;
-    service.open_door(Door { callers, authority, bus: connection.clone() });
+    let logind = match config.bus {
+        Bus::System => Some(Logind::new(&connection).await.context("logind cannot be asked")?),
+        Bus::Session => None,
+    };
+    service.open_door(Door { callers, authority, bus: connection.clone(), logind });
     tokio::spawn(Tree::new(connection.clone(), service.clone()).run());
     tokio::spawn(service.clone().keep_house());
     tokio::spawn(service.clone().show_life());
+    tokio::spawn(follow_shutdowns(service.clone()));
 
+    service.restore(past);
     let watch = WatchConfig { virtual_dir: Some(config.virtual_dir), udev: config.udev };
     let mut events = recorders::watch(watch).await?;
     // Those that are there already are on the bus before the name is, so that nobody sees a machine without recorders.
@@ -56,11 +72,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         handle(&service, event);
     }
     service.face().settled().await;
+    // Who left while there was no broker was not heard leaving.
+    ask_for_all(&service).await;
     let vanish = tokio::spawn(follow_clients(service.clone(), vanished));
     connection.request_name(names::BUS_NAME).await.context("the bus does not give the name away")?;
     tracing::info!("ready");
     service.manager().tell(Tell::Ready);
     println!("discmasterd: ready");
+    tokio::spawn(follow_reloads(service.clone(), hang_up));
 
     let end = tokio::select! {
         _ = terminate.recv() => End::Asked,
@@ -84,17 +103,20 @@ async fn leave(connection: &Connection, service: &Service) -> anyhow::Result<()>
     service.manager().tell(Tell::Stopping);
     connection.release_name(names::BUS_NAME).await.context("the bus does not take the name back")?;
     service.face().settled().await;
+    service.save();
     Ok(())
 }
 
 /// Connects, with the root object served before anything can be read: a call that comes early is not lost.
-async fn connect(bus: Bus, service: &Service) -> zbus::Result<Connection> {
+async fn connect(bus: Bus, service: &Service, log: Control) -> zbus::Result<Connection> {
     let builder = match bus {
         Bus::System => connection::Builder::system(),
         Bus::Session => connection::Builder::session(),
     };
     let root = DiscMasterObject { service: service.clone() };
-    builder.serve_at(names::ROOT, root).serve_at(names::ROOT, ObjectManager).build().await
+    let log = LogControlObject { log };
+    let builder = builder.serve_at(names::ROOT, root).serve_at(names::ROOT, ObjectManager);
+    builder.serve_at(LOG_CONTROL, log).build().await
 }
 
 async fn authority(bus: Bus, connection: &Connection, callers: &Callers) -> zbus::Result<Box<dyn Authority>> {
@@ -122,14 +144,27 @@ fn handle(service: &Service, event: RecorderEvent) {
 fn add(service: &Service, seed: RecorderSeed) {
     let id = seed.id.clone();
     tracing::info!("recorder {id} is there, at {}", seed.node);
-    let recorder = Recorder::new(seed);
+    let mut recorder = Recorder::new(seed);
     let look = recorder.look.clone();
-    let known = service.state().recorders.insert(id.clone(), recorder).is_some();
+    let (known, begun) = {
+        let mut state = service.state();
+        if let Some(saved) = state.known.remove(&id) {
+            recorder.settings = saved.settings;
+            recorder.inspection = saved.inspection;
+        }
+        let known = state.recorders.insert(id.clone(), recorder).is_some();
+        (known, state.begun.remove(&id))
+    };
     if known {
         tracing::warn!("recorder {id} was there already");
     }
     service.face().sync(Object::Recorder(id.clone()));
+    service.face().sync(Object::Medium(id.clone()));
     service.pnp_activity(&id);
+    // Reserved before anybody can look: the drive is at work.
+    if let Some(begun) = begun {
+        service.resume(&id, begun);
+    }
     look.notify_one();
     tokio::spawn(service.clone().keep_looking(id, look));
 }
@@ -148,6 +183,23 @@ fn remove(service: &Service, id: &str) {
     service.face().sync(Object::Medium(id.to_owned()));
     service.face().sync(Object::Recorder(id.to_owned()));
     service.pnp_activity(id);
+}
+
+async fn follow_reloads(service: Service, mut hang_up: Signal) {
+    while hang_up.recv().await.is_some() {
+        service.manager().tell(Tell::Reloading);
+        service.reload();
+        service.manager().tell(Tell::Ready);
+    }
+}
+
+async fn follow_shutdowns(service: Service) {
+    let Ok(Door { logind: Some(logind), .. }) = service.door() else { return };
+    let tell = |going: bool| {
+        tracing::info!("the machine {}", if going { "is going down" } else { "stays up after all" });
+        service.state().closing = going;
+    };
+    logind.follow_shutdowns(tell).await;
 }
 
 async fn follow_clients(service: Service, mut vanished: broadcast::Receiver<String>) {

@@ -14,22 +14,27 @@ use super::face::{Face, Object};
 use super::jobs::{About, Handle, Jobs, Outcome};
 use super::launcher::{Launcher, Process};
 use super::locks::{Asker, LockTable, Scope};
+use super::logind::Logind;
 use super::manager::Manager;
+use super::memory::Memory;
 use super::recorder::{Plug, Recorder};
+use super::resume::Begun;
 use super::select::no_recorder;
 use super::session::{Activity, Session};
-use crate::api::{self, Error, ErrorKind, Progress};
+use super::snapshot::{SavedRecorder, Snapshot};
+use crate::api::{self, Detail, Error, ErrorKind, Operation, Progress, names};
 
 /// The broker, shared by all of its objects and tasks. Clones are the same broker.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
 struct Inner {
-    config: Config,
+    config: Mutex<Arc<Config>>,
     state: Mutex<State>,
     face: Face,
     launcher: Box<dyn Launcher>,
     manager: Manager,
+    memory: Option<Memory>,
     door: OnceLock<Door>,
     bell: Notify,
     leave: Notify,
@@ -44,6 +49,8 @@ pub struct Door {
     pub authority: Box<dyn Authority>,
     /// The bus itself.
     pub bus: Connection,
+    /// Where they sit, on the system bus.
+    pub logind: Option<Logind>,
 }
 
 /// Everything that the objects show. It is locked for moments only, and never across an await.
@@ -65,19 +72,31 @@ pub struct State {
     pub last_question: u64,
     /// Stagers that may still be there, each with its owner's user id.
     pub stagers: Vec<(u32, Process)>,
+    /// Recorders that an earlier broker knew and that are not there yet.
+    pub known: BTreeMap<String, SavedRecorder>,
+    /// Jobs of an earlier broker whose recorder is not there yet.
+    pub begun: BTreeMap<String, Begun>,
+    /// The machine is going down: nothing new is begun.
+    pub closing: bool,
     /// When somebody called last.
     pub called: Option<Instant>,
 }
 
 impl Service {
     /// A broker without recorders, sessions or anybody at its door.
-    pub fn new(config: Config, launcher: Box<dyn Launcher>, manager: Manager) -> Self {
+    pub fn new(
+        config: Config,
+        launcher: Box<dyn Launcher>,
+        manager: Manager,
+        memory: Option<Memory>,
+    ) -> Self {
         Self(Arc::new(Inner {
-            config,
+            config: Mutex::new(Arc::new(config)),
             state: Mutex::default(),
             face: Face::default(),
             launcher,
             manager,
+            memory,
             door: OnceLock::new(),
             bell: Notify::new(),
             leave: Notify::new(),
@@ -91,9 +110,26 @@ impl Service {
         let _ = self.0.door.set(door);
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.0.config
+    /// The configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.0.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the configuration file again. What it says holds for what begins from now on; a file with mistakes changes
+    /// nothing.
+    pub fn reload(&self) {
+        let mut config = Config::clone(&self.config());
+        match config.fill() {
+            Ok(()) => {
+                *self.0.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+                tracing::info!("the configuration was read again");
+                self.bell().notify_one();
+            }
+            Err(mistakes) => {
+                mistakes.iter().for_each(|mistake| tracing::error!("{mistake}"));
+                tracing::error!("the configuration stays as it was");
+            }
+        }
     }
 
     /// The way to the bus.
@@ -114,6 +150,24 @@ impl Service {
     /// When the broker began.
     pub fn began(&self) -> Instant {
         self.0.began
+    }
+
+    /// Leaves the state as it is now to the next broker.
+    pub fn save(&self) {
+        let Some(memory) = &self.0.memory else { return };
+        let text = Snapshot::of(&self.state()).text();
+        let saved = text.map_err(std::io::Error::from).and_then(|text| memory.write(&text));
+        if let Err(error) = saved {
+            tracing::warn!("the next broker will not know of the last change: {error}");
+        }
+    }
+
+    /// A job's helpers are about to have their orders: from here on they go on without this broker.
+    pub fn order(&self, job: u64, request: u32) {
+        if let Some(job) = self.state().jobs.get_mut(job) {
+            job.ordered = Some(request);
+        }
+        self.save();
     }
 
     /// Rung when nothing has been open, and nobody has called, for as long as the broker stays then.
@@ -163,7 +217,12 @@ impl Service {
         details: &RecorderDetails,
     ) -> api::Result<()> {
         let _question = self.question(caller)?;
-        self.door()?.authority.authorize(caller, action, details).await
+        let door = self.door()?;
+        let action = match &door.logind {
+            Some(logind) if is_elsewhere(logind, caller, &details.seat).await => of_other_seat(action),
+            _ => action,
+        };
+        door.authority.authorize(caller, action, details).await
     }
 
     /// A place among the questions that wait for an answer. A dialog may stand for minutes, and nobody is to pile up
@@ -237,11 +296,35 @@ impl Service {
     /// # Errors
     /// `LimitsExceeded`.
     pub fn enter_job(&self, state: &mut State, about: About) -> api::Result<Handle> {
+        let disc = matches!(about.operation, Operation::Record | Operation::Erase | Operation::Format);
+        if disc && state.closing {
+            let message = "The machine is going down. Nothing was begun: call again when it is back.";
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
+        let why = about.sentence(state);
         let (handle, pushed) = state.jobs.enter(about, &self.config().limits)?;
+        if disc {
+            tokio::spawn(self.clone().stay_awake(handle.clone(), why));
+        }
         for number in pushed.into_iter().chain([handle.number]) {
             self.face().sync(Object::Job(number));
         }
         Ok(handle)
+    }
+
+    /// Keeps the machine awake for a job that an earlier broker began.
+    pub fn stay_awake_again(&self, begun: &Begun) {
+        let why = begun.about.sentence(&self.state());
+        tokio::spawn(self.clone().stay_awake(begun.handle.clone(), why));
+    }
+
+    /// Keeps the machine awake for the length of a job.
+    async fn stay_awake(self, mut job: Handle, why: String) {
+        let Ok(Door { logind: Some(logind), .. }) = self.door() else { return };
+        let why = format!("{why} (job {})", job.number);
+        let held = logind.keep_awake(&why).await;
+        job.finished().await;
+        drop(held);
     }
 
     /// Ends a job, and tells so. It is forgotten after a while.
@@ -253,13 +336,32 @@ impl Service {
                 None => (Arc::new(outcome), None),
             }
         };
-        if let Err(error) = &outcome.result {
-            tracing::info!("job {number} ended: {}", error.kind.name());
-        }
+        self.log_end(number, &outcome);
         self.face().sync(Object::Job(number));
         self.face().completed(number, connection, Arc::clone(&outcome));
         self.bell().notify_one();
         outcome
+    }
+
+    fn log_end(&self, number: u64, outcome: &Outcome) {
+        let state = self.state();
+        let about = state.jobs.get(number).map(|job| &job.about);
+        let recorder = about.and_then(|about| about.recorder.as_deref()).unwrap_or_default();
+        let operation = about.map(|about| about.operation.name()).unwrap_or_default();
+        match &outcome.result {
+            Ok(_) => tracing::info!(job = number, recorder, operation, "the job ended well"),
+            Err(error) => {
+                let figure = |key| match error.details.get(key) {
+                    Some(Detail::Number(number)) => format!("{number:X}"),
+                    Some(Detail::Text(text)) => text.clone(),
+                    None => String::new(),
+                };
+                let sense = ["sense-key", "asc", "ascq"].map(figure).join("/");
+                let sense = if sense == "//" { "" } else { &sense };
+                let kind = error.kind.name();
+                tracing::info!(job = number, recorder, operation, sense, "the job ended: {kind}");
+            }
+        }
     }
 
     /// Shows what a lock of this scope changed on the recorders that it covers.
@@ -398,6 +500,22 @@ pub fn asker(caller: &Caller) -> Asker<'_> {
     Asker { uid: caller.uid, connection: &caller.sender }
 }
 
+/// Whether the caller's session is not the active one of this seat. Root is everywhere, and no seat is one that everybody
+/// sits at.
+async fn is_elsewhere(logind: &Logind, caller: &Caller, seat: &str) -> bool {
+    caller.uid != 0 && !seat.is_empty() && !logind.is_at_seat(caller.uid, seat).await
+}
+
+/// What an action is called for a recorder of another seat.
+fn of_other_seat(action: &str) -> &str {
+    match action {
+        names::ACTION_OPEN => names::ACTION_OPEN_OTHER_SEAT,
+        names::ACTION_ERASE => names::ACTION_ERASE_OTHER_SEAT,
+        names::ACTION_EJECT => names::ACTION_EJECT_OTHER_SEAT,
+        other => other,
+    }
+}
+
 fn check_owner(caller: &Caller, owner: u32, bus: Bus) -> api::Result<()> {
     if caller.uid == owner || (caller.uid == 0 && bus == Bus::System) {
         return Ok(());
@@ -440,21 +558,8 @@ mod tests {
 
     #[test]
     fn nobody_piles_up_questions_to_the_authority() {
-        let config = Config {
-            bus: Bus::Session,
-            virtual_dir: "/nonexistent".into(),
-            udev: false,
-            helpers: None,
-            sockets: None,
-            idle_exit: None,
-            stash: "/nonexistent".into(),
-            quota: 0,
-            idle_time: std::time::Duration::ZERO,
-            job_retention: std::time::Duration::ZERO,
-            ring: 0,
-            limits: Default::default(),
-        };
-        let service = Service::new(config, Box::new(ChildLauncher::new(None, true)), Manager::default());
+        let service =
+            Service::new(Config::empty(), Box::new(ChildLauncher::new(None, true)), Manager::default(), None);
         let caller = |sender: &str, uid| Caller {
             sender: sender.into(),
             uid,

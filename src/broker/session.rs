@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::locks::{Asker, LockId, Scope};
@@ -46,7 +47,7 @@ pub struct Session {
 }
 
 /// Whose a session is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Owner {
     /// The user.
     pub uid: u32,
@@ -59,7 +60,7 @@ pub struct Owner {
 }
 
 /// The formats that can be staged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// ISO 9660 with Joliet and Rock Ridge.
     Joliet,
@@ -68,7 +69,7 @@ pub enum Format {
 }
 
 /// The active recorder and the disc that was in it when it was selected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Selection {
     /// The recorder's id.
     pub recorder: String,
@@ -87,7 +88,7 @@ pub struct Selection {
 }
 
 /// What was decided of the sessions that a disc holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decided {
     /// The image has a tree of its own.
     New,

@@ -1,9 +1,10 @@
 //! The broker's end of a stager: numbered requests, each with its answer.
 
 use std::collections::HashMap;
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::jobs::Handle;
 use super::launcher::{Helper, Launcher, Process};
+use super::manager::{Kept, Manager};
 use crate::api::{Error, ErrorKind, Progress, Result};
 use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
 use crate::wire::{AsyncChannel, Channel, ChannelError};
@@ -29,6 +31,7 @@ pub struct StagerLink {
     shared: Arc<Shared>,
     next: AtomicU32,
     process: Process,
+    kept: OnceLock<Kept>,
 }
 
 /// A request under way.
@@ -70,9 +73,46 @@ impl StagerLink {
         let channel = Channel::new(started.socket).into_async().map_err(|error| lost(&error.into()))?;
         let shared = Arc::new(Shared { channel, pending: Mutex::default(), gone: AtomicBool::new(false) });
         tokio::spawn(Arc::clone(&shared).read());
-        let link = Self { shared, next: AtomicU32::new(1), process: started.process };
+        let (next, process) = (AtomicU32::new(1), started.process);
+        let link = Self { shared, next, process, kept: OnceLock::new() };
         link.ask(Ask::Begin(begin), &[]).await?;
         Ok(link)
+    }
+
+    /// A stager that an earlier broker started, and whose answer to `expected` is still to come.
+    ///
+    /// # Errors
+    /// When the socket cannot be watched.
+    pub fn adopt(
+        socket: OwnedFd,
+        process: Process,
+        next: u32,
+        expected: Option<u32>,
+    ) -> io::Result<(Self, Option<Request>)> {
+        let channel = Channel::new(socket).into_async()?;
+        let shared = Arc::new(Shared { channel, pending: Mutex::default(), gone: AtomicBool::new(false) });
+        // Before anything is read: the answer may be there already.
+        let request = expected.map(|id| shared.expect(id));
+        tokio::spawn(Arc::clone(&shared).read());
+        // Whatever was asked since the number was noted has a smaller one.
+        let next = AtomicU32::new(next.wrapping_add(1 << 16));
+        Ok((Self { shared, next, process, kept: OnceLock::new() }, request))
+    }
+
+    /// Has the service manager keep the socket under a name, for as long as this lives.
+    pub fn keep(&self, manager: &Manager, name: String) {
+        self.keep_as(manager.keep_while(name, self.shared.channel.as_fd()));
+    }
+
+    /// The socket is kept, for as long as this lives.
+    pub fn keep_as(&self, kept: Kept) {
+        // Only ever done once.
+        let _ = self.kept.set(kept);
+    }
+
+    /// The number of the next request.
+    pub fn next_request(&self) -> u32 {
+        self.next.load(Ordering::Relaxed)
     }
 
     /// Asks for what touches no file, and waits for the answer.
@@ -90,15 +130,10 @@ impl StagerLink {
     /// `HelperFailed` when the stager is gone, `Busy` when too much is asked of it.
     pub async fn begin(&self, ask: Ask, fds: &[BorrowedFd<'_>]) -> Result<Request> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (progress, watched) = watch::channel(None);
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut pending = self.shared.pending();
-            if pending.len() >= MOST_REQUESTS {
-                return Err(Error::new(ErrorKind::Busy, "The session has too many requests under way."));
-            }
-            pending.insert(id, Pending { progress, answer });
+        if self.shared.pending().len() >= MOST_REQUESTS {
+            return Err(Error::new(ErrorKind::Busy, "The session has too many requests under way."));
         }
+        let request = self.shared.expect(id);
         if self.is_gone() {
             self.shared.fail_all(&ChannelError::Closed);
         } else if let Err(error) = self.shared.channel.send(&ToStager { id, ask }, fds).await {
@@ -111,7 +146,7 @@ impl StagerLink {
                 error => lost(&error),
             });
         }
-        Ok(Request { id, progress: watched, answer: answered })
+        Ok(request)
     }
 
     /// Follows a request of a job to its end. Progress goes to `report`; a cancel is passed on once. A stager that does
@@ -229,6 +264,14 @@ impl Request {
 }
 
 impl Shared {
+    /// A place for the answer to a request.
+    fn expect(&self, id: u32) -> Request {
+        let (progress, watched) = watch::channel(None);
+        let (answer, answered) = oneshot::channel();
+        self.pending().insert(id, Pending { progress, answer });
+        Request { id, progress: watched, answer: answered }
+    }
+
     async fn read(self: Arc<Self>) {
         let error = loop {
             match self.channel.receive().await {

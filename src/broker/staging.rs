@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::events::AddEvents;
 use super::face::Object;
 use super::jobs::{About, Handle, Outcome, Yield};
+use super::resume::{Begun, stager_name};
 use super::service::{Service, State, forgotten};
 use super::session::{Activity, Format, Session};
-use super::stager_link::StagerLink;
+use super::stager_link::{Request, StagerLink};
 use crate::api::{
     AddOptions, AddSummary, Entry, Error, ErrorKind, JolietProperties, Operation, Phase, Progress, Result,
 };
@@ -177,6 +178,7 @@ impl Service {
             max_entries: config.limits.entries,
         };
         let stager = Arc::new(StagerLink::open(self.launcher(), session, begin).await?);
+        stager.keep(self.manager(), stager_name(session));
         self.state().stagers.push((owner.uid, stager.process().clone()));
         if properties != JolietProperties::default() {
             stager.ask(Ask::SetProperties(properties), &[]).await?;
@@ -221,27 +223,92 @@ impl State {
     }
 }
 
+impl Service {
+    /// Goes on with an addition of an earlier broker; one that its stager was never asked for ends here.
+    pub fn resume_addition(&self, begun: Begun) {
+        let service = self.clone();
+        tokio::spawn(async move {
+            let (job, Some(session)) = (begun.handle.number, begun.about.session) else { return };
+            let link = service.state().sessions.get(&session).and_then(|one| one.stager.clone());
+            let result = match (link, begun.feed) {
+                (Some(link), Some(request)) => {
+                    follow_addition(&service, session, &link, request, &begun.handle).await
+                }
+                _ => {
+                    let message =
+                        "The service was started again before the files were looked at: add them again.";
+                    Err(Error::new(ErrorKind::HelperFailed, message))
+                }
+            };
+            conclude(&service, session, job, result);
+        });
+    }
+}
+
+/// Takes in what a stager says that it has staged, unless a job is at it.
+pub fn set_staged_again(service: &Service, session: u64, blocks: u64, anything: bool) {
+    if let Some(entry) = service.state().sessions.get_mut(&session)
+        && entry.job().is_none()
+        && entry.format == Some(Format::Joliet)
+    {
+        // What was imported counts as staged when something of it was changed.
+        let anything = if entry.imported { entry.staged } else { anything };
+        entry.set_staged(blocks, anything);
+    }
+    service.face().sync(Object::Session(session));
+}
+
+/// The end of an addition.
+fn conclude(service: &Service, session: u64, job: u64, result: Result<AddSummary>) {
+    let leaving = match service.state().sessions.get_mut(&session) {
+        Some(entry) if entry.activity == Some(Activity::Adding(job)) => {
+            entry.activity = None;
+            entry.touched = tokio::time::Instant::now();
+            if let Ok(summary) = &result {
+                let anything = summary.files + summary.directories + summary.symlinks > 0;
+                entry.set_staged(summary.used_blocks, entry.staged || anything);
+            }
+            entry.leaving
+        }
+        _ => false,
+    };
+    service.end_job(job, Outcome { result: result.map(Yield::Added) });
+    service.face().sync(Object::Session(session));
+    if leaving {
+        service.close(session, false);
+    }
+}
+
+/// Follows a stager's addition to its end, and tells of it.
+async fn follow_addition(
+    service: &Service,
+    session: u64,
+    stager: &StagerLink,
+    request: Request,
+    handle: &Handle,
+) -> Result<AddSummary> {
+    let mut events = AddEvents::default();
+    let report = |progress| {
+        let due = service.report(handle.number, progress);
+        for event in events.report(&progress, due) {
+            service.tell(session, event);
+        }
+    };
+    let summary = match stager.follow(request, handle, report).await? {
+        Answer::Added(summary) => summary,
+        other => return Err(out_of_turn(&other)),
+    };
+    for event in events.succeed(summary.bytes) {
+        service.tell(session, event);
+    }
+    Ok(summary)
+}
+
 impl Addition {
     async fn run(self) {
         let (service, session, job) = (self.service.clone(), self.session, self.handle.number);
         let result = self.take_in().await;
-        let leaving = match service.state().sessions.get_mut(&session) {
-            Some(entry) if entry.activity == Some(Activity::Adding(job)) => {
-                entry.activity = None;
-                entry.touched = tokio::time::Instant::now();
-                if let Ok(summary) = &result {
-                    let anything = summary.files + summary.directories + summary.symlinks > 0;
-                    entry.set_staged(summary.used_blocks, entry.staged || anything);
-                }
-                entry.leaving
-            }
-            _ => false,
-        };
-        service.end_job(job, Outcome { result: result.map(Yield::Added) });
-        service.face().sync(Object::Session(session));
-        if leaving {
-            service.close(session, false);
-        }
+        conclude(&service, session, job, result);
     }
 
     async fn take_in(self) -> Result<AddSummary> {
@@ -254,21 +321,8 @@ impl Addition {
         };
         let lent: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
         let request = stager.begin(Ask::Add { path, options, capacity }, &lent).await?;
-        let mut events = AddEvents::default();
-        let report = |progress| {
-            let due = service.report(handle.number, progress);
-            for event in events.report(&progress, due) {
-                service.tell(session, event);
-            }
-        };
-        let summary = match stager.follow(request, &handle, report).await? {
-            Answer::Added(summary) => summary,
-            other => return Err(out_of_turn(&other)),
-        };
-        for event in events.succeed(summary.bytes) {
-            service.tell(session, event);
-        }
-        Ok(summary)
+        service.order(handle.number, request.id);
+        follow_addition(&service, session, &stager, request, &handle).await
     }
 }
 
@@ -304,6 +358,7 @@ pub fn out_of_turn(answer: &Answer) -> Error {
         Answer::Entries(..) => "a list",
         Answer::Blocks(_) => "a size",
         Answer::Album(_) => "tracks",
+        Answer::Staged { .. } => "what is staged",
     };
     Error::new(ErrorKind::HelperFailed, format!("The stager answered another question, with {what}."))
 }

@@ -46,7 +46,11 @@ impl Tree {
 
     async fn apply(&mut self, change: Change) -> zbus::Result<()> {
         match change {
-            Change::Sync(object) => self.sync(object).await,
+            Change::Sync(object) => {
+                // What was shown is never taken back, by whichever broker.
+                self.service.save();
+                self.sync(object).await
+            }
             Change::Event(session, connection, event) => self.event(session, connection, event).await,
             Change::Completed(job, connection, outcome) => self.completed(job, connection, &outcome).await,
             Change::Settled(done) => {

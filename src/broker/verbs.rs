@@ -8,9 +8,11 @@ use super::jobs::{About, Handle, Outcome, Yield};
 use super::locks::{Grant, Holder, LockId, Purpose, Scope};
 use super::options::{EraseOptions, FormatOptions};
 use super::recorder::{Activity, Recorder};
+use super::resume::{Begun, worker_name};
 use super::select::{no_medium, same_disc};
 use super::service::{Service, State, asker};
 use super::session::{Activity as Occupation, Session};
+use super::worker_link::WorkerLink;
 use crate::api::{
     DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, Report, Result, names,
 };
@@ -103,10 +105,29 @@ impl Service {
         if let Some(session) = session {
             self.face().sync(Object::Session(session));
         }
+        if let (Some(held), Some(job)) = (&lock, self.state().jobs.get_mut(handle.number)) {
+            job.lock = Some(held.lock);
+        }
         let erasure =
             Erasure { service: self.clone(), handle: handle.clone(), session, asked, unmount, turn, lock };
         tokio::spawn(erasure.run(ask));
         Ok(handle)
+    }
+
+    /// Goes on with an erasure of an earlier broker.
+    pub fn resume_erasure(&self, begun: Begun, turn: Turn) {
+        let Begun { handle, about, worker, lock, .. } = begun;
+        let (service, recorder) = (self.clone(), turn.recorder().to_owned());
+        let lock = lock.map(|lock| VerbLock { service: service.clone(), lock, recorder });
+        let erasure =
+            Erasure { service, handle, session: about.session, asked: None, unmount: false, turn, lock };
+        tokio::spawn(async move {
+            let result = match erasure.turn.adopt(worker).await {
+                Ok(worker) => erasure.follow(worker).await,
+                Err(error) => Err(error),
+            };
+            erasure.conclude(result);
+        });
     }
 
     /// The job of an erasure or a format, and the caller's session, which is occupied by it.
@@ -174,6 +195,10 @@ impl Service {
 impl Erasure {
     async fn run(self, ask: ToWorker) {
         let result = self.blank(ask).await;
+        self.conclude(result);
+    }
+
+    fn conclude(self, result: Result<Report>) {
         let Self { service, handle, session, turn, lock, .. } = self;
         let detached = |session: &Session| session.owner.connection.is_none();
         let everybody =
@@ -195,12 +220,20 @@ impl Erasure {
         if self.unmount {
             turn.unmount().await?;
         }
-        let (worker, seen) = turn.worker().await?;
+        let (mut worker, seen) = turn.worker().await?;
         if let Err(error) = check_asked(turn.recorder(), self.asked.as_ref(), seen.medium.as_ref()) {
             turn.saw(Some(seen));
             return Err(error);
         }
+        worker.keep(service.manager(), worker_name(turn.recorder()));
+        service.order(handle.number, 0);
         worker.send(&ask, &[]).await?;
+        self.follow(worker).await
+    }
+
+    /// Follows a worker to the end of an erasure that it has its order for.
+    async fn follow(&self, worker: WorkerLink) -> Result<Report> {
+        let Self { service, handle, turn, .. } = self;
         let report = |progress| {
             service.report(handle.number, progress);
         };

@@ -1,11 +1,12 @@
 //! The broker's end of a worker: one request at a time, and its end.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use super::launcher::{Helper, Launcher};
+use super::manager::{Kept, Manager};
 use crate::api::{Device, Error, ErrorKind, Inspection, Progress, Report, Result};
 use crate::wire::broker_worker::{FromWorker, ToWorker};
 use crate::wire::{AsyncChannel, Channel, ChannelError};
@@ -16,6 +17,7 @@ pub struct WorkerLink {
     channel: Arc<AsyncChannel<FromWorker, ToWorker>>,
     gate: Option<OwnedMutexGuard<()>>,
     recorder: String,
+    kept: Option<Kept>,
 }
 
 /// How an operation ended, and what the drive looked like afterwards.
@@ -46,12 +48,29 @@ impl WorkerLink {
         };
         let theirs = launcher.start(Helper::Worker { recorder: id }).await.map_err(unstarted)?.socket;
         let channel = Arc::new(Channel::new(theirs).into_async().map_err(unstarted)?);
-        let link = Self { channel, gate: Some(gate), recorder: id.to_owned() };
+        let link = Self { channel, gate: Some(gate), recorder: id.to_owned(), kept: None };
         link.send(&ToWorker::Open(device.clone()), &[]).await?;
         match link.receive().await? {
             FromWorker::Opened(inspection) => Ok((link, inspection?)),
             other => Err(link.out_of_turn(&other)),
         }
+    }
+
+    /// A worker that an earlier broker gave an order, and that tells its end again if it was told to nobody.
+    ///
+    /// # Errors
+    /// `HelperFailed` when it is gone.
+    pub async fn adopt(id: &str, socket: OwnedFd, gate: OwnedMutexGuard<()>, kept: Kept) -> Result<Self> {
+        let channel = Channel::new(socket).into_async().map_err(|error| lost(id, &error.into()))?;
+        let (channel, recorder) = (Arc::new(channel), id.to_owned());
+        let link = Self { channel, gate: Some(gate), recorder, kept: Some(kept) };
+        link.send(&ToWorker::Again, &[]).await?;
+        Ok(link)
+    }
+
+    /// Has the service manager keep the socket under a name, for as long as this lives.
+    pub fn keep(&mut self, manager: &Manager, name: String) {
+        self.kept = Some(manager.keep_while(name, self.channel.as_fd()));
     }
 
     /// Sends a request; descriptors are lent to go with it.

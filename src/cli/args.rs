@@ -12,8 +12,11 @@ use super::exit::Exit;
 #[command(name = "discmaster", version, after_long_help = after_help())]
 pub struct Cli {
     /// The bus that the service is on
-    #[arg(long, global = true, value_enum, default_value_t = Bus::System, value_name = "BUS")]
-    pub bus: Bus,
+    #[arg(long, global = true, value_enum, default_value_t = BusName::System, value_name = "BUS")]
+    bus: BusName,
+    /// The system bus of another machine, over SSH; files are that machine's
+    #[arg(short = 'H', long, global = true, value_name = "[USER@]HOST", conflicts_with = "bus", value_parser = host)]
+    host: Option<String>,
     /// Write data as JSON: one object, or one a line where things go on
     #[arg(long, global = true)]
     pub json: bool,
@@ -39,15 +42,57 @@ pub enum Command {
 }
 
 /// A message bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bus {
+    /// The machine's: recorders for every user.
+    System,
+    /// The user's own: a service that runs without privileges.
+    Session,
+    /// Another machine's system bus, by the name that ssh knows it under.
+    Host(&'static str),
+}
+
+/// The buses of this machine, as they are typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BusName {
     /// The machine's: recorders for every user.
     System,
     /// The user's own: a service that runs without privileges.
     Session,
 }
 
+impl Cli {
+    /// The bus that is meant.
+    pub fn bus(&self) -> Bus {
+        match (&self.host, self.bus) {
+            // It lives as long as the program.
+            (Some(host), _) => Bus::Host(host.clone().leak()),
+            (None, BusName::System) => Bus::System,
+            (None, BusName::Session) => Bus::Session,
+        }
+    }
+}
+
+/// A host that ssh cannot take for an option of its own.
+fn host(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_:[]".contains(&byte);
+    if text.starts_with('-') || text.is_empty() || !text.bytes().all(plain) {
+        return Err("a host is [USER@]NAME".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 impl fmt::Display for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system bus"),
+            Self::Session => f.write_str("session bus"),
+            Self::Host(host) => write!(f, "system bus of {host}"),
+        }
+    }
+}
+
+impl fmt::Display for BusName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::System => "system",
@@ -73,6 +118,23 @@ mod tests {
     #[test]
     fn the_command_line_is_free_of_contradictions() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_host_is_no_option_of_sshs_and_stands_for_a_bus_of_its_own() {
+        let parsed = |arguments: &[&str]| {
+            let typed = std::iter::once("discmaster").chain(arguments.iter().copied());
+            Cli::try_parse_from(typed).map(|cli| cli.bus())
+        };
+        assert_eq!(parsed(&["-H", "anna@burner", "list"]).unwrap(), Bus::Host("anna@burner"));
+        assert_eq!(parsed(&["list"]).unwrap(), Bus::System);
+        for wrong in [
+            &["-H", "-oProxyCommand=x", "list"][..],
+            &["--host=a b", "list"],
+            &["-H", "a", "--bus=session", "list"],
+        ] {
+            parsed(wrong).unwrap_err();
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! [`args`] is what can be typed and [`commands`] what it does, a command a file. [`client`] speaks D-Bus, [`view`]
 //! is what it brought, [`follow`] waits for a job. [`screen`] writes it all: data to standard output, talk to
 //! standard error, progress as [`progress`] words it with the figures of [`units`]. How it ends is an [`exit`] code,
-//! and a [`failure`] with a [`hint`].
+//! and a [`failure`] with a [`hint`]. [`pages`] are the man pages and completions.
 
 pub mod args;
 pub mod client;
@@ -13,6 +13,7 @@ pub mod failure;
 pub mod follow;
 pub mod hint;
 pub mod interrupt;
+pub mod pages;
 pub mod progress;
 pub mod screen;
 pub mod units;
@@ -20,7 +21,7 @@ pub mod view;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -29,6 +30,9 @@ use screen::Screen;
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(written) = pages::asked(Cli::command(), "1") {
+        return written;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
@@ -49,17 +53,18 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
+    let bus = cli.bus();
     match &cli.command {
-        Command::List(_) => commands::list::run(cli.bus, screen).await,
-        Command::Info(args) => commands::info::run(cli.bus, args, screen).await,
-        Command::Burn(args) => commands::burn::run(cli.bus, args, screen).await,
+        Command::List(_) => commands::list::run(bus, screen).await,
+        Command::Info(args) => commands::info::run(bus, args, screen).await,
+        Command::Burn(args) => commands::burn::run(bus, args, screen).await,
         Command::Image(args) => commands::image::run(args, screen).await,
-        Command::Erase(args) => commands::erase::run(cli.bus, args, screen).await,
-        Command::Format(args) => commands::format::run(cli.bus, args, screen).await,
-        Command::Eject(args) => commands::eject::run(cli.bus, args, screen).await,
-        Command::Load(args) => commands::load::run(cli.bus, args, screen).await,
-        Command::Monitor(_) => commands::monitor::run(cli.bus, screen).await,
-        Command::Jobs(args) => commands::jobs::run(cli.bus, args, screen).await,
+        Command::Erase(args) => commands::erase::run(bus, args, screen).await,
+        Command::Format(args) => commands::format::run(bus, args, screen).await,
+        Command::Eject(args) => commands::eject::run(bus, args, screen).await,
+        Command::Load(args) => commands::load::run(bus, args, screen).await,
+        Command::Monitor(_) => commands::monitor::run(bus, screen).await,
+        Command::Jobs(args) => commands::jobs::run(bus, args, screen).await,
     }
 }
 

@@ -321,6 +321,14 @@ impl Image {
         (self.tree, self.contents)
     }
 
+    /// The blocks that the image takes, and whether there is anything in it.
+    ///
+    /// # Errors
+    /// What the layout says.
+    pub fn staged(&self) -> Result<(u64, bool)> {
+        Ok((self.blocks()?, !self.list("/")?.0.is_empty()))
+    }
+
     fn blocks(&self) -> Result<u64> {
         Ok(Layout::plan(&self.tree, &self.options(0))?.blocks())
     }

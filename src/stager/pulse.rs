@@ -26,6 +26,7 @@ pub struct Pulse<'a> {
     shown: Instant,
     shown_done: u64,
     progress: Progress,
+    again: Option<u32>,
 }
 
 impl<'a> Pulse<'a> {
@@ -47,6 +48,7 @@ impl<'a> Pulse<'a> {
             shown: now,
             shown_done: 0,
             progress: Progress::begin(phase),
+            again: None,
         }
     }
 
@@ -107,6 +109,10 @@ impl<'a> Pulse<'a> {
                 Ask::Cancel if message.id == self.id => return Err(errors::cancelled()),
                 // One that crossed the end of an earlier request; ours may wait behind it.
                 Ask::Cancel => return self.listen(),
+                Ask::Again => {
+                    self.again = Some(message.id);
+                    return self.listen();
+                }
                 other => format!("it asked for {} while another request ran", super::state::name(&other)),
             },
             Err(error) => error.to_string(),
@@ -117,6 +123,11 @@ impl<'a> Pulse<'a> {
             return Ok(());
         }
         Err(Error::new(ErrorKind::UserAbort, format!("the broker is gone: {ended}")))
+    }
+
+    /// The number of an `Again` that came on the way, and is to be answered at the end.
+    pub const fn again(&self) -> Option<u32> {
+        self.again
     }
 
     /// Whether the broker was lost on the way.

@@ -24,6 +24,7 @@ use crate::wire::ring::RingEnd;
 /// When the channel itself fails.
 pub fn serve(channel: &StagerEnd) -> std::result::Result<Ended, ChannelError> {
     let mut image: Option<Image> = None;
+    let mut last: Option<FromStager> = None;
     loop {
         let (message, fds) = match channel.receive() {
             Ok(received) => received,
@@ -40,7 +41,7 @@ pub fn serve(channel: &StagerEnd) -> std::result::Result<Ended, ChannelError> {
             );
             return Ok(Ended::Protocol);
         }
-        if let Some(ended) = handle(channel, &mut image, message, fds)? {
+        if let Some(ended) = handle(channel, &mut image, &mut last, message, fds)? {
             return Ok(ended);
         }
     }
@@ -50,6 +51,7 @@ pub fn serve(channel: &StagerEnd) -> std::result::Result<Ended, ChannelError> {
 fn handle(
     channel: &StagerEnd,
     image: &mut Option<Image>,
+    last: &mut Option<FromStager>,
     message: ToStager,
     fds: Vec<OwnedFd>,
 ) -> std::result::Result<Option<Ended>, ChannelError> {
@@ -58,6 +60,7 @@ fn handle(
     let result = match (message.ask, image.as_mut()) {
         // It crossed the end of the request that it was to end.
         (Ask::Cancel, _) => return Ok(None),
+        (Ask::Again, image) => return say_again(channel, image, last.as_ref(), id),
         (Ask::Begin(begin), _) => start(&begin).map(|started| {
             *image = Some(started);
             Answer::Nothing
@@ -65,17 +68,21 @@ fn handle(
         (ask, Some(image)) => answer(image, ask, fds, &mut pulse),
         (_, None) => return Ok(Some(Ended::Protocol)),
     };
-    let deaf = pulse.is_deaf();
+    let (deaf, again) = (pulse.is_deaf(), pulse.again());
     // A stager that could not become the owner must not serve anybody.
     let lost = image.is_none();
-    let sent = match channel.send(&FromStager { id, tell: Tell::Done(result) }, &[]) {
+    let done = last.insert(FromStager { id, tell: Tell::Done(result) });
+    let sent = match channel.send(done, &[]) {
         // Nothing was sent: the image is worth more than the whole account of what went wrong.
         Err(ChannelError::TooLarge(bytes)) => {
-            let result = Err(errors::too_long(bytes));
-            channel.send(&FromStager { id, tell: Tell::Done(result) }, &[])
+            done.tell = Tell::Done(Err(errors::too_long(bytes)));
+            channel.send(done, &[])
         }
         other => other,
     };
+    if let (Some(id), Ok(())) = (again, &sent) {
+        say_again(channel, image.as_mut(), None, id)?;
+    }
     match sent {
         Ok(()) if deaf => Ok(Some(Ended::Protocol)),
         Ok(()) if lost => Ok(Some(Ended::NotTheOwner)),
@@ -83,6 +90,28 @@ fn handle(
         Err(ChannelError::Closed) => Ok(Some(Ended::BrokerGone)),
         Err(error) => Err(error),
     }
+}
+
+/// Repeats the last word, and tells what is staged.
+fn say_again(
+    channel: &StagerEnd,
+    image: Option<&mut Image>,
+    last: Option<&FromStager>,
+    id: u32,
+) -> std::result::Result<Option<Ended>, ChannelError> {
+    let staged = match image {
+        Some(image) => image.staged().map(|(blocks, anything)| Answer::Staged { blocks, anything }),
+        None => return Ok(Some(Ended::Protocol)),
+    };
+    let now = FromStager { id, tell: Tell::Done(staged) };
+    for word in last.into_iter().chain([&now]) {
+        match channel.send(word, &[]) {
+            Ok(()) => {}
+            Err(ChannelError::Closed) => return Ok(Some(Ended::BrokerGone)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 fn start(begin: &Begin) -> Result<Image> {
@@ -124,8 +153,8 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
             }
             Ok(Answer::Nothing)
         }
-        // Both are handled before.
-        Ask::Begin(_) | Ask::Cancel => Ok(Answer::Nothing),
+        // All are handled before.
+        Ask::Begin(_) | Ask::Cancel | Ask::Again => Ok(Answer::Nothing),
     }
     // The names of a user's files are no business of the system's log.
     .inspect_err(|error| tracing::debug!("{error}"))
@@ -144,6 +173,7 @@ const fn phase(ask: &Ask) -> Phase {
         | Ask::Plan { .. }
         | Ask::Feed
         | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. } | AudioAsk::Feed)
+        | Ask::Again
         | Ask::Cancel => Phase::Preparing,
     }
 }

@@ -25,6 +25,7 @@ pub const fn allowed_in(ask: &Ask, state: State) -> bool {
         | Ask::Plan { .. }
         | Ask::Feed
         | Ask::Audio(_)
+        | Ask::Again
         | Ask::Cancel => matches!(state, State::Ready),
     }
 }
@@ -45,6 +46,7 @@ pub const fn descriptors(ask: &Ask) -> (usize, usize) {
         | Ask::SetProperties(_)
         | Ask::Plan { .. }
         | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. })
+        | Ask::Again
         | Ask::Cancel => (0, 0),
     }
 }
@@ -68,6 +70,7 @@ pub const fn name(ask: &Ask) -> &'static str {
         Ask::Audio(AudioAsk::File { .. }) => "File",
         Ask::Audio(AudioAsk::Close { .. }) => "Close",
         Ask::Audio(AudioAsk::Feed) => "Feed",
+        Ask::Again => "Again",
         Ask::Cancel => "Cancel",
     }
 }

@@ -60,6 +60,9 @@ pub enum Ask {
     Feed,
     /// Something about the sound of an audio disc.
     Audio(AudioAsk),
+    /// Repeat the last `Done`, which may have been told to a broker that is no more, and tell what is staged. While something
+    /// runs, after its own `Done`.
+    Again,
     /// End the running `Add`, `Import`, `Plan` or `Feed`. Its number is that of the request to end.
     Cancel,
 }
@@ -139,6 +142,13 @@ pub enum Answer {
     Imported(ImportSummary),
     /// The entries of a directory, sorted by name; the flag tells that the list was cut.
     Entries(Vec<Entry>, bool),
+    /// What is staged (`Again`).
+    Staged {
+        /// The blocks that the whole image takes.
+        blocks: u64,
+        /// There is anything in it.
+        anything: bool,
+    },
     /// The blocks that the whole image takes now (`Remove`, `Clear`, `Forget`, `SetProperties`, `Plan`).
     Blocks(u64),
     /// The staged tracks (`Audio`), and what a file brought.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{self, Device, Inspection, Progress, RecordOptions, Report};
 
-/// What the broker asks of a worker. All but `Cancel` are answered by one `Done` or `Opened`.
+/// What the broker asks of a worker. All but `Cancel` and `Again` are answered by one `Done` or `Opened`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Open this device and look at it. First, and once.
@@ -40,6 +40,8 @@ pub enum ToWorker {
     Load,
     /// End the running operation as soon as the disc allows.
     Cancel,
+    /// Repeat the last `Done`, which may have been told to a broker that is no more. While something runs, its own comes.
+    Again,
 }
 
 /// A burn as the broker orders it. The worker plans it from its own look at the drive.

@@ -67,6 +67,9 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             | ToWorker::Load,
             State::Fresh | State::Busy,
         ) => Permission::Denied,
+        (ToWorker::Again, State::Idle) => Permission::Granted,
+        (ToWorker::Again, State::Busy) => Permission::Pointless,
+        (ToWorker::Again, State::Fresh) => Permission::Denied,
         (ToWorker::Cancel, State::Busy) => Permission::Granted,
         (ToWorker::Cancel, State::Fresh | State::Idle) => Permission::Pointless,
     }
@@ -78,6 +81,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
 /// When the channel fails, or the broker asks for what it may not.
 pub fn serve(channel: &WorkerEnd) -> Result<(), ChannelError> {
     let mut device: Option<Traced<AnyTransport>> = None;
+    let mut last = nothing_done();
     loop {
         let (ask, fds) = match channel.receive() {
             Ok(message) => message,
@@ -98,7 +102,12 @@ pub fn serve(channel: &WorkerEnd) -> Result<(), ChannelError> {
                 device = opened;
                 stays
             }
-            (ask, Some(device)) => operate(channel, device, ask, fds)?,
+            (ToWorker::Again, _) => say(channel, &last)?,
+            (ask, Some(device)) => {
+                let (done, gone) = operate(channel, device, ask, fds);
+                last = done;
+                tell(channel, gone, &last)?
+            }
             (_, None) => true,
         };
         if !stays {
@@ -132,16 +141,22 @@ fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTranspor
     }
     // A device that could not be looked at is let go: somebody may plug in another cable.
     let device = device.filter(|_| answer.is_ok());
-    Ok((device, tell(channel, &broker, &FromWorker::Opened(answer))?))
+    Ok((device, tell(channel, broker.gone(), &FromWorker::Opened(answer))?))
 }
 
-/// Does what is asked, looks at the drive again, and answers; whether the broker is still there.
+/// The end of an order that never came.
+fn nothing_done() -> FromWorker {
+    let message = "The order did not reach the worker. Nothing was written: call again.";
+    FromWorker::Done { result: Err(api::Error::new(ErrorKind::HelperFailed, message)), inspection: None }
+}
+
+/// Does what is asked and looks at the drive again; the answer, and whether the broker is gone.
 fn operate(
     channel: &WorkerEnd,
     device: &mut Traced<AnyTransport>,
     ask: ToWorker,
     fds: Vec<OwnedFd>,
-) -> Result<bool, ChannelError> {
+) -> (FromWorker, bool) {
     let changes = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. } | ToWorker::Format { .. });
     let mut broker = Broker::new(channel, changes);
     let mut inspection = None;
@@ -170,8 +185,8 @@ fn operate(
                 inspection = Some(look.inspection);
                 Report::default()
             }),
-            // The table has let neither of them come here.
-            ToWorker::Open(_) | ToWorker::Cancel => Ok(Report::default()),
+            // The table has let none of them come here.
+            ToWorker::Open(_) | ToWorker::Cancel | ToWorker::Again => Ok(Report::default()),
         };
         drop(alone);
         result
@@ -192,7 +207,7 @@ fn operate(
     if changes {
         refresh::announce(device.inner());
     }
-    tell(channel, &broker, &FromWorker::Done { result, inspection })
+    (FromWorker::Done { result, inspection }, broker.gone())
 }
 
 /// The tray opens at the end: what the kernel knows of this disc does not matter any more.
@@ -242,11 +257,15 @@ fn burn(drive: &mut Drive<'_>, order: &RecordOrder, fds: Vec<OwnedFd>) -> api::R
     report
 }
 
-fn tell(channel: &WorkerEnd, broker: &Broker<'_>, message: &FromWorker) -> Result<bool, ChannelError> {
-    if broker.gone() {
+fn tell(channel: &WorkerEnd, gone: bool, message: &FromWorker) -> Result<bool, ChannelError> {
+    if gone {
         tracing::info!(?message, "nobody is left to tell");
         return Ok(false);
     }
+    say(channel, message)
+}
+
+fn say(channel: &WorkerEnd, message: &FromWorker) -> Result<bool, ChannelError> {
     match channel.send(message, &[]) {
         Ok(()) => Ok(true),
         Err(ChannelError::Closed) => Ok(false),
@@ -285,6 +304,7 @@ mod tests {
             ("eject", ToWorker::Eject),
             ("load", ToWorker::Load),
             ("cancel", ToWorker::Cancel),
+            ("again", ToWorker::Again),
         ];
         let mut table = String::new();
         for (name, ask) in &asks {
@@ -301,7 +321,8 @@ mod tests {
              format  [Denied, Granted, Denied]\n\
              eject   [Denied, Granted, Denied]\n\
              load    [Denied, Granted, Denied]\n\
-             cancel  [Pointless, Pointless, Granted]\n"
+             cancel  [Pointless, Pointless, Granted]\n\
+             again   [Denied, Granted, Pointless]\n"
         );
     }
 }

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use futures_util::StreamExt;
@@ -21,12 +22,16 @@ pub struct PrivateBus {
 
 impl PrivateBus {
     pub fn start() -> Self {
+        Self::configured(|socket| configuration(&socket.display().to_string()))
+    }
+
+    /// A daemon with a configuration of one's own, which is told where to listen.
+    pub fn configured(configuration: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         // Other users have to reach the socket.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
         let config = dir.path().join("bus.conf");
-        std::fs::write(&config, configuration(&dir.path().join("bus").display().to_string()))
-            .expect("write bus.conf");
+        std::fs::write(&config, configuration(&dir.path().join("bus"))).expect("write bus.conf");
         let log = std::fs::File::create(dir.path().join("bus.log")).expect("a log");
         let mut daemon = Command::new("dbus-daemon")
             .arg(format!("--config-file={}", config.display()))

@@ -40,6 +40,7 @@ pub struct Setup {
     kernel_drive: Option<String>,
     options: Vec<String>,
     variables: Vec<(String, String)>,
+    kept: bool,
     system: bool,
 }
 
@@ -51,6 +52,8 @@ pub struct Bench {
     daemon: Option<Child>,
     drives: BTreeMap<String, Child>,
     setup: Setup,
+    /// What keeps descriptors for the next broker, if anything does.
+    pub store: Option<manager::Store>,
 }
 
 impl Bench {
@@ -146,8 +149,13 @@ impl Bench {
 
     /// Asks the broker to end (SIGTERM).
     pub fn ask_daemon_to_end(&self) {
+        self.signal_daemon(nix::sys::signal::Signal::SIGTERM);
+    }
+
+    /// Sends the broker a signal.
+    pub fn signal_daemon(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.daemon_pid());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("a running broker");
+        nix::sys::signal::kill(pid, signal).expect("a running broker");
     }
 
     /// Waits for the broker's end.
@@ -182,14 +190,18 @@ impl Bench {
             false => ("--bus=session", "DBUS_SESSION_BUS_ADDRESS"),
         };
         let program = env!("CARGO_BIN_EXE_discmasterd");
+        let mut handed = self.store.as_mut().map(|store| (store.address(), store.command(program)));
         let mut daemon = match &self.sr0 {
             Some(recorder) => recorder.command(program),
-            None => {
-                let mut command = Command::new(program);
-                command.arg("--no-udev");
-                command
-            }
+            None => Command::new(program),
         };
+        let daemon = match &mut handed {
+            Some((address, handed)) => handed.command.env("NOTIFY_SOCKET", address),
+            None => &mut daemon,
+        };
+        if self.sr0.is_none() {
+            daemon.arg("--no-udev");
+        }
         let mut daemon = daemon
             .arg(bus)
             .arg(format!("--virtual={}", self.recorders().display()))
@@ -238,6 +250,12 @@ impl Setup {
         self
     }
 
+    /// A service manager keeps descriptors for the next broker.
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
+        self
+    }
+
     /// A variable in the broker's environment.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -255,7 +273,8 @@ impl Setup {
         let bus = PrivateBus::start();
         let mut ids: Vec<String> = self.recorders.iter().map(|(id, _)| id.clone()).collect();
         let sr0 = self.kernel_drive.as_deref().map(Recorder::new);
-        let mut bench = Bench { bus, sr0, daemon: None, drives: BTreeMap::new(), setup: self };
+        let mut bench = Bench { bus, sr0, daemon: None, drives: BTreeMap::new(), setup: self, store: None };
+        bench.store = bench.setup.kept.then(manager::Store::new);
         std::fs::create_dir(bench.recorders()).expect("a directory for recorders");
         for id in &ids {
             bench.plug(id);

@@ -44,6 +44,7 @@ enum Failure {
 
 struct Interface {
     answer: Arc<Mutex<Answer>>,
+    meddling: Arc<Mutex<Answer>>,
     asked: mpsc::UnboundedSender<Asked>,
 }
 
@@ -69,7 +70,12 @@ impl Interface {
             cancellation: cancellation_id,
         };
         self.asked.send(check).expect("the test listens");
-        let answer = self.answer.lock().expect("no panic").clone();
+        // Who may everything may not meddle with others, unless a test says so of that alone.
+        let meddling = action_id.ends_with("-other-user");
+        let answer = match (meddling, &*self.meddling.lock().expect("no panic")) {
+            (true, answer) => answer.clone(),
+            (false, _) => self.answer.lock().expect("no panic").clone(),
+        };
         let dismissed = HashMap::from([("polkit.dismissed".to_owned(), "true".to_owned())]);
         match answer {
             Answer::Allow => Ok((true, false, HashMap::new())),
@@ -93,6 +99,7 @@ impl Interface {
 pub struct MockPolkit {
     _connection: Connection,
     answer: Arc<Mutex<Answer>>,
+    meddling: Arc<Mutex<Answer>>,
     pub asked: mpsc::UnboundedReceiver<Asked>,
 }
 
@@ -100,17 +107,24 @@ impl MockPolkit {
     pub async fn start(bus: &PrivateBus, answer: Answer) -> Self {
         let (sender, asked) = mpsc::unbounded_channel();
         let answer = Arc::new(Mutex::new(answer));
-        let interface = Interface { answer: Arc::clone(&answer), asked: sender };
+        let meddling = Arc::new(Mutex::new(Answer::Deny));
+        let interface =
+            Interface { answer: Arc::clone(&answer), meddling: Arc::clone(&meddling), asked: sender };
         let connection = zbus::connection::Builder::address(bus.address.as_str())
             .serve_at("/org/freedesktop/PolicyKit1/Authority", interface)
             .name("org.freedesktop.PolicyKit1")
             .build()
             .await
             .expect("the mock polkit");
-        Self { _connection: connection, answer, asked }
+        Self { _connection: connection, answer, meddling, asked }
     }
 
     pub fn answer(&self, answer: Answer) {
         *self.answer.lock().expect("no panic") = answer;
+    }
+
+    /// What is answered about jobs and sessions of other users; at first they are denied.
+    pub fn answer_about_others(&self, answer: Answer) {
+        *self.meddling.lock().expect("no panic") = answer;
     }
 }

@@ -26,10 +26,7 @@ pub struct JobObject {
 impl JobObject {
     async fn cancel(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
         let caller = self.service.caller(&header).await?;
-        self.of_owner(&caller, |job| {
-            job.cancel();
-            Ok(())
-        })
+        Ok(self.service.cancel_job(&caller, self.number).await?)
     }
 
     #[zbus(out_args("success", "error", "message", "details"))]

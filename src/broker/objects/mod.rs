@@ -6,6 +6,7 @@
 mod disc_master;
 mod job;
 mod joliet;
+mod log_control;
 mod medium;
 mod recorder;
 mod redbook;
@@ -16,6 +17,7 @@ use zbus::OwnedObjectPath;
 pub use disc_master::DiscMasterObject;
 pub use job::JobObject;
 pub use joliet::JolietObject;
+pub use log_control::LogControlObject;
 pub use medium::MediumObject;
 pub use recorder::RecorderObject;
 pub use redbook::RedbookObject;

@@ -92,7 +92,7 @@ impl SessionObject {
     }
 
     async fn close(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
-        self.service.visitor(&header, self.number).await?;
+        self.service.authorize_close(&header, self.number).await?;
         Ok(self.service.close_on_request(self.number).await?)
     }
 

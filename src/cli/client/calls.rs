@@ -34,6 +34,7 @@ impl Client {
         let connection = match bus {
             Bus::System => Connection::system().await,
             Bus::Session => Connection::session().await,
+            Bus::Host(host) => zbus::connection::Builder::address(bridge(host).as_str()).build().await,
         };
         Self::over(connection, bus)
     }
@@ -221,4 +222,14 @@ pub(super) fn short(interface: &str) -> &str {
 
 fn zbus_name(interface: &zbus::names::OwnedInterfaceName) -> String {
     short(interface.as_str()).to_owned()
+}
+
+/// The address of another machine's system bus, as `busctl -H` has it: ssh starts a program there that joins the bus.
+fn bridge(host: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let escaped: String = host
+        .chars()
+        .map(|c| if plain(c) { c.to_string() } else { format!("%{:02x}", u32::from(c)) })
+        .collect();
+    format!("unixexec:path=ssh,argv1=-xT,argv2=--,argv3={escaped},argv4=systemd-stdio-bridge")
 }

@@ -9,9 +9,10 @@ use crate::cli::failure::Failure;
 
 /// The bus could not be reached.
 pub(super) fn no_bus(bus: Bus, error: &zbus::Error) -> Failure {
-    let failure = Failure::new(Exit::Other, "NoBus", format!("the {bus} bus cannot be reached: {error}"));
+    let failure = Failure::new(Exit::Other, "NoBus", format!("the {bus} cannot be reached: {error}"));
     match bus {
         Bus::System => failure.hint("start dbus, or use a service of your own with --bus session"),
+        Bus::Host(_) => failure.hint("see that `ssh HOST systemd-stdio-bridge` works without a question"),
         Bus::Session => failure.hint("start this in a desktop session, or below `dbus-run-session`"),
     }
 }
@@ -78,9 +79,10 @@ fn named(bus: Bus, name: &str, message: String) -> Failure {
 }
 
 fn no_service(bus: Bus) -> Failure {
-    let failure = Failure::new(Exit::Other, "NoService", format!("discmasterd is not on the {bus} bus"));
+    let failure = Failure::new(Exit::Other, "NoService", format!("discmasterd is not on the {bus}"));
     match bus {
         Bus::System => failure.hint("start it: systemctl start discmaster"),
+        Bus::Host(_) => failure.hint("start it there: systemctl start discmaster"),
         Bus::Session => failure.hint("start it: discmasterd --bus session"),
     }
 }

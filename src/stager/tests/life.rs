@@ -24,6 +24,7 @@ fn requests_are_permitted_by_state() {
         (properties, false, true),
         (Ask::Plan { start: 0 }, false, true),
         (Ask::Feed, false, true),
+        (Ask::Again, false, true),
         (Ask::Cancel, false, true),
     ];
     for (ask, fresh, ready) in rows {

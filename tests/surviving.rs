@@ -1,0 +1,190 @@
+//! A broker that is killed, or asked to end, leaves everything to the next one: sessions, locks, jobs, and progress that never
+//! runs backwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use support::burner::{Burner, content, object};
+use support::{Bench, Client, DEADLINE, options};
+
+const VD0: &str = "/org/discmaster1/recorders/vd0";
+/// What takes some six seconds at 4x.
+const SIZE: usize = 4 << 20;
+
+/// A bench whose broker is restarted with what it left: one slow recorder, and a small ring.
+async fn slow(kind: &str) -> Bench {
+    let create = format!("--create={kind}");
+    let setup = Bench::new().recorder_with("vd0", &[&create, "--speed=4x"]);
+    setup.option("--ring=524288").kept().start().await
+}
+
+/// Ends the broker by a signal, and starts the next one.
+fn restart(bench: &mut Bench, signal: Signal) {
+    bench.signal_daemon(signal);
+    bench.daemon_ended();
+    bench.start_daemon();
+}
+
+/// How far a job is: its phase, and the blocks of it.
+async fn progress(client: &Client, job: &str) -> (String, u64) {
+    let phase: String = client.property(job, "Job", "Phase").await.expect("the job is there");
+    let done: u64 = client.property(job, "Job", "BlocksDone").await.expect("the job is there");
+    (phase, done)
+}
+
+/// The order in which the phases of a burn come.
+fn rank(phase: &str) -> usize {
+    let order =
+        ["queued", "preparing", "writing", "flushing", "closing", "verifying", "ejecting", "finished"];
+    order.iter().position(|one| *one == phase).expect("a phase of a burn")
+}
+
+/// Waits for what nobody sends a signal about.
+async fn eventually(what: &str, mut question: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !question().await {
+        assert!(began.elapsed() < DEADLINE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn read_back(bench: &Bench) -> Vec<u8> {
+    let read = Command::new("bsdtar").arg("-xOf").arg(bench.disc("vd0")).arg("content.bin").output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    read.stdout
+}
+
+#[tokio::test]
+async fn a_burn_goes_on_through_brokers_that_are_killed_and_asked_to_end() {
+    let mut bench = slow("cd-r").await;
+    let burner = Burner::ready(&bench, "vd0", SIZE, false).await;
+    let client = &burner.client;
+    let job = burner.record_with(options([("verify", "full".into())])).await.unwrap();
+    let began: u64 = client.property(&job, "Job", "StartTime").await.unwrap();
+    let mut seen = (0, 0);
+    let mut restarts = 0;
+    loop {
+        let (phase, done) = progress(client, &job).await;
+        let now = (rank(&phase), done);
+        // Preparing counts nothing, and each phase counts its own blocks.
+        assert!(now.0 > seen.0 || now >= seen, "{now:?} after {seen:?}");
+        seen = now;
+        if phase == "finished" {
+            break;
+        }
+        restart(&mut bench, if restarts % 2 == 0 { Signal::SIGKILL } else { Signal::SIGTERM });
+        restarts += 1;
+        let state: String = burner.property("State").await;
+        let over: String = client.property(&job, "Job", "Result").await.unwrap();
+        assert!(state == "burning" || !over.is_empty(), "{state}");
+        let other = bench.client().await;
+        let taken = other.open(options([("recorder", object(VD0))])).await;
+        assert_eq!(taken.unwrap_err().name, "StashInUse", "the lock outlives the broker");
+    }
+    assert!(restarts >= 10, "{restarts} restarts are too few to tell anything");
+    let (success, error, message, details) = client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    assert_eq!(details["verified-full"], true.into());
+    assert_eq!(client.property::<u64>(&job, "Job", "StartTime").await.unwrap(), began);
+    assert!(read_back(&bench) == content(SIZE));
+    bench.check_manners("vd0");
+    // What is staged stays staged, and the session works on.
+    assert_eq!(burner.list("/").await.len(), 1);
+    burner.close().await.unwrap();
+    let store = bench.store.as_mut().unwrap();
+    eventually("nothing is kept but the memory", async || store.names() == ["memory"]).await;
+}
+
+#[tokio::test]
+async fn a_burn_that_ends_while_there_is_no_broker_is_told_of_by_the_next() {
+    let mut bench = slow("cd-r").await;
+    let burner = Burner::ready(&bench, "vd0", SIZE, true).await;
+    let job = burner.record().await.unwrap();
+    burner.under_way(&job).await;
+    bench.kill_daemon();
+    bench.control("vd0", &["speed", "unlimited"]);
+    eventually("the disc is closed", async || bench.scene("vd0", "disc").ends_with("closed")).await;
+    bench.start_daemon();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    assert!(read_back(&bench) == content(SIZE));
+}
+
+#[tokio::test]
+async fn what_was_staged_locked_and_set_is_there_after_a_restart_and_can_be_burned() {
+    let mut bench = slow("cd-rw").await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, true).await;
+    let (used, listed) = (burner.used().await, burner.list("/").await);
+    let other = bench.client().await;
+    restart(&mut bench, Signal::SIGKILL);
+    let refused = other.open(options([("recorder", object(VD0))])).await.unwrap_err();
+    assert_eq!(refused.name, "AlreadyOpen", "{}", refused.message);
+    assert_eq!(burner.property::<String>("State").await, "ready");
+    let free =
+        async || burner.client.raw_call(&burner.joliet, "org.discmaster1.Joliet", "List", &"/").await.is_ok();
+    eventually("the stager has said its last word again", free).await;
+    assert_eq!((burner.used().await, burner.list("/").await), (used, listed));
+    bench.control("vd0", &["speed", "unlimited"]);
+    let ended = burner.recorded(options([("verify", "full".into())])).await;
+    assert_eq!(ended.name, "", "{ended:?}");
+    assert!(read_back(&bench) == content(70_000));
+}
+
+#[tokio::test]
+async fn a_cancel_reaches_a_burn_of_an_earlier_broker() {
+    let mut bench = slow("cd-r").await;
+    let burner = Burner::ready(&bench, "vd0", SIZE, false).await;
+    let job = burner.record().await.unwrap();
+    burner.blocks_written(&job).await;
+    restart(&mut bench, Signal::SIGKILL);
+    burner.client.call::<()>(&job, "Job", "Cancel", &()).await.unwrap();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert_eq!((success, error.as_str()), (false, "org.discmaster1.Error.UserAbort"), "{message}");
+    burner.client.looked_at("vd0").await;
+    assert!(burner.client.property::<bool>(VD0, "Medium", "Closed").await.unwrap());
+}
+
+#[tokio::test]
+async fn an_erasure_goes_on_and_its_lock_ends_with_it() {
+    let mut bench = slow("cd-rw").await;
+    let burner = Burner::ready(&bench, "vd0", 5000, false).await;
+    assert_eq!(burner.recorded(options([])).await.name, "");
+    burner.close().await.unwrap();
+    bench.control("vd0", &["fault", "blank hang(1s)"]);
+    let client = bench.client().await;
+    let job = client.path(VD0, "Recorder", "Erase", &(false, options([]))).await.unwrap();
+    client
+        .until("the disc is being erased", async || {
+            let phase: String = client.property(&job, "Job", "Phase").await.ok()?;
+            (phase == "erasing").then_some(())
+        })
+        .await;
+    restart(&mut bench, Signal::SIGKILL);
+    let other = bench.client().await;
+    let state: String = other.property(VD0, "Recorder", "State").await.unwrap();
+    let (success, error, message, _) = client.result(&job).await;
+    assert!(success, "{state}: {error}: {message}");
+    other.looked_at("vd0").await;
+    assert!(other.property::<bool>(VD0, "Medium", "Blank").await.unwrap());
+    other.open(options([])).await.expect("the lock is free");
+}
+
+#[tokio::test]
+async fn who_leaves_while_there_is_no_broker_has_left() {
+    let mut bench = slow("cd-r").await;
+    let burner = Burner::ready(&bench, "vd0", 5000, false).await;
+    let other = bench.client().await;
+    let session = burner.session.clone();
+    bench.kill_daemon();
+    burner.client.connection.close().await.unwrap();
+    bench.start_daemon();
+    let gone = async || other.property::<String>(&session, "Session", "State").await.err();
+    other.until("the session is gone", gone).await;
+    other.open(options([])).await.expect("the lock is free");
+    let store = bench.store.as_mut().unwrap();
+    eventually("nothing is kept but the memory", async || store.names() == ["memory"]).await;
+}
