@@ -165,10 +165,10 @@ impl Raw {
                 };
                 self.tracks.push(Track { cd, ..Track::at(here, TrackState::Open) });
             }
-            2.. if usize::from(number) + 1 == next => {
-                if !self.session.indexes.iter().any(|known| (known.0, known.1) == (number, index)) {
-                    self.session.indexes.push((number, index, here));
-                }
+            2.. if usize::from(number) + 1 == next
+                && !self.session.indexes.iter().any(|known| (known.0, known.1) == (number, index)) =>
+            {
+                self.session.indexes.push((number, index, here));
             }
             _ => {}
         }
