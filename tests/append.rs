@@ -98,8 +98,12 @@ fn readers_find(disc: &Path, start: u32, wanted: &Listing) {
     assert_same(&listing(&tar), wanted);
 }
 
+/// Discs that tell of no sessions: readers begin at block 16, and find the last one there.
+const OVERWRITTEN: [&str; 4] = ["dvd+rw", "dvd-ram", "dvd-rw-ro", "bd-re"];
+
 /// Three sessions of ours: files are kept, replaced and removed, and nothing that was recorded changes.
 async fn sessions_of_ours_follow_each_other(kind: &str) {
+    let overwritten = OVERWRITTEN.iter().any(|one| kind.starts_with(one));
     let bench = Bench::new().recorder("vd0", kind).start().await;
     let burner = on_disc(&bench).await;
     assert_eq!(burner.property::<String>("Multisession").await, "new");
@@ -156,6 +160,9 @@ async fn sessions_of_ours_follow_each_other(kind: &str) {
     times(&mut wanted, &two, "both/new");
     times(&mut wanted, &two, "replaced");
     readers_find(&bench.disc("vd0"), second, &wanted);
+    if overwritten {
+        readers_find(&bench.disc("vd0"), 0, &wanted);
+    }
 
     let burner = on_disc(&bench).await;
     let three = folder(&bench, "three", &[("last", &content(5000))]);
@@ -167,9 +174,14 @@ async fn sessions_of_ours_follow_each_other(kind: &str) {
     readers_find(&bench.disc("vd0"), third, &wanted_now);
     readers_find(&bench.disc("vd0"), second, &wanted);
     let now = fs::read(bench.disc("vd0")).unwrap();
-    assert!(now.starts_with(&first), "the first session changed");
-    let sessions: u32 = burner.client.property(VD0, "Medium", "Sessions").await.unwrap();
-    assert_eq!(sessions, 3);
+    let kept = if overwritten { 19 * BLOCK } else { 0 };
+    assert!(now[kept..].starts_with(&first[kept..]), "the first session changed");
+    if overwritten {
+        readers_find(&bench.disc("vd0"), 0, &wanted_now);
+    } else {
+        let sessions: u32 = burner.client.property(VD0, "Medium", "Sessions").await.unwrap();
+        assert_eq!(sessions, 3);
+    }
     bench.check_manners("vd0");
 }
 
@@ -181,6 +193,27 @@ async fn three_sessions_of_ours_follow_each_other_on_a_cd_r() {
 #[tokio::test]
 async fn three_sessions_of_ours_follow_each_other_on_a_dvd_plus_r() {
     sessions_of_ours_follow_each_other("dvd+r").await;
+}
+
+#[tokio::test]
+async fn three_sessions_of_ours_follow_each_other_on_other_discs_written_once() {
+    for kind in ["dvd-r", "dvd+r-dl", "bd-r"] {
+        sessions_of_ours_follow_each_other(kind).await;
+    }
+}
+
+#[tokio::test]
+async fn three_sessions_of_ours_follow_each_other_on_discs_written_in_sequence_and_erased() {
+    for kind in ["cd-rw", "dvd-rw"] {
+        sessions_of_ours_follow_each_other(kind).await;
+    }
+}
+
+#[tokio::test]
+async fn discs_that_are_overwritten_grow() {
+    for kind in ["dvd+rw:20000", "dvd-ram:20000", "dvd-rw-ro:20000", "bd-re:20000"] {
+        sessions_of_ours_follow_each_other(kind).await;
+    }
 }
 
 /// A disc whose first session another program recorded, in our recorder.
@@ -200,26 +233,30 @@ fn said(command: &mut Command) -> String {
     said
 }
 
-/// The first session is genisoimage's, recorded by cdrskin, or xorriso's own; the second is ours; xorriso adds a third.
-async fn ours_follows_theirs(first: &str) {
-    let recorder = Recorder::new("cd-r");
+/// The first session is genisoimage's, recorded by cdrskin or growisofs, or xorriso's own; the second is ours; xorriso adds a
+/// third.
+async fn ours_follows_theirs(first: &str, kind: &str) {
+    let recorder = Recorder::new(kind);
     let theirs = recorder.dir().join("theirs");
     fs::create_dir_all(theirs.join("letters")).unwrap();
     fs::write(theirs.join("letters/to alice.txt"), "Dear Alice,\n").unwrap();
     fs::write(theirs.join("noise"), content(300_001)).unwrap();
     std::os::unix::fs::symlink("noise", theirs.join("link")).unwrap();
     let path = theirs.to_str().unwrap();
-    if first == "cdrskin" {
+    if first != "xorriso" {
         let image = recorder.dir().join("image.iso");
         let image = image.to_str().unwrap();
         said(Command::new("genisoimage").args(["-quiet", "-R", "-J", "-V", "THEIRS", "-o", image, path]));
-        said(recorder.command("cdrskin").args(["dev=/dev/sr0", "-tao", "-multi", image]));
+        match first {
+            "cdrskin" => said(recorder.command("cdrskin").args(["dev=/dev/sr0", "-tao", "-multi", image])),
+            _ => said(&mut recorder.growisofs(&["-Z", &format!("/dev/sr0={image}")])),
+        };
     } else {
         let write = ["-outdev", "/dev/sr0", "-write_type", "tao", "-volid", "THEIRS", "-joliet", "on"];
         said(recorder.command("xorriso").args(write).args(["-map", path, "/", "-commit"]));
     }
     assert_eq!(recorder.violations(), [""; 0]);
-    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let bench = Bench::new().recorder("vd0", kind).start().await;
     insert_foreign(&bench, &recorder);
     let mut wanted = listing(&theirs);
     drop(recorder);
@@ -248,7 +285,9 @@ async fn ours_follows_theirs(first: &str) {
         ["-dev", "/dev/sr0", "-write_type", "tao", "-map", third.to_str().unwrap(), "/third", "-commit"];
     said(bridged().args(add));
     let told = said(bridged().args(["-osirrox", "on", "-indev", "/dev/sr0", "-toc", "-extract", "/", "all"]));
-    assert_eq!(told.matches("ISO session  :").count(), 3, "{told}");
+    if kind == "cd-r" {
+        assert_eq!(told.matches("ISO session  :").count(), 3, "{told}");
+    }
     let found: Listing = listing(&bench.dir().join("all"))
         .into_iter()
         .filter(|(path, _)| !path.starts_with(b"third"))
@@ -259,12 +298,18 @@ async fn ours_follows_theirs(first: &str) {
 
 #[tokio::test]
 async fn our_session_follows_one_of_cdrskin_and_is_followed_by_one_of_xorriso() {
-    ours_follows_theirs("cdrskin").await;
+    ours_follows_theirs("cdrskin", "cd-r").await;
 }
 
 #[tokio::test]
 async fn our_session_follows_one_of_xorriso_and_is_followed_by_another() {
-    ours_follows_theirs("xorriso").await;
+    ours_follows_theirs("xorriso", "cd-r").await;
+}
+
+#[tokio::test]
+async fn ours_goes_on_where_growisofs_and_xorriso_left_a_dvd() {
+    ours_follows_theirs("growisofs", "dvd+r").await;
+    ours_follows_theirs("xorriso", "dvd+rw").await;
 }
 
 #[tokio::test]
@@ -329,6 +374,7 @@ async fn another_disc_with_the_same_figures_is_the_wrong_one() {
     burner.client.until("the disc is gone", async || kind().await.is_err().then_some(())).await;
     bench.control("vd0", &["insert", bench.dir().join("vd1.disc").to_str().unwrap()]);
     burner.client.until("the other disc is there", async || kind().await.ok()).await;
+    burner.client.looked_at("vd0").await;
     let before = fs::read(bench.disc("vd1")).unwrap();
     let refused = burner.recorded(options([])).await;
     assert_eq!(refused.name, "WrongDisc", "{}", refused.message);
@@ -386,6 +432,51 @@ async fn discs_that_lie_are_refused_by_name_and_can_still_begin_a_tree_of_their_
         burner.close().await.unwrap();
     }
     bench.check_manners("vd0");
+}
+
+/// Cuts the power in the middle of a burn. The disc is left with an open session.
+async fn cut_off(bench: &Bench, burner: &Burner) {
+    let job = burner.record_with(options([("close", "appendable".into())])).await.expect("a job");
+    burner.blocks_written(&job).await;
+    bench.control("vd0", &["power-cut"]);
+    let (success, ..) = burner.client.result(&job).await;
+    assert!(!success, "the burn was over before the power was cut");
+}
+
+#[tokio::test]
+async fn a_session_that_was_cut_off_is_closed_when_asked_and_the_whole_one_gone_on_with() {
+    for kind in ["cd-r", "dvd+r", "dvd-r", "bd-r"] {
+        let speed = if kind == "cd-r" { "--speed=52x" } else { "--speed=4x" };
+        let create = format!("--create={kind}");
+        let bench = Bench::new().recorder_with("vd0", &[&create, speed]).start().await;
+        let burner = on_disc(&bench).await;
+        let one = folder(&bench, "one", &[("whole", &content(90_000))]);
+        burner.stage(&one).await.unwrap();
+        record(&burner).await;
+        select(&burner, "auto").await.unwrap();
+        burner.stage(&folder(&bench, "two", &[("lost", &content(30_000_000))])).await.unwrap();
+        cut_off(&bench, &burner).await;
+        burner.close().await.unwrap();
+
+        let burner = on_disc(&bench).await;
+        assert_eq!(burner.property::<String>("Multisession").await, "append", "{kind}");
+        let names: Vec<_> = burner.list("/").await.into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(names, ["whole"], "{kind}: of the session that is whole");
+        let three = folder(&bench, "three", &[("new", b"new")]);
+        burner.stage(&three).await.unwrap();
+        let refused = burner.record().await.unwrap_err();
+        assert_eq!(refused.name, "CannotWriteToMedia", "{kind}");
+        assert!(refused.message.contains("“unfinished”"), "{}", refused.message);
+        let wishes: [(&str, Variant<'static>); 3] =
+            [("close", "appendable".into()), ("verify", "full".into()), ("unfinished", "close".into())];
+        let job = burner.record_with(options(wishes)).await.expect("a job");
+        let (success, error, message, details) = burner.client.result(&job).await;
+        assert!(success, "{kind}: {error}: {message}");
+        let mut wanted = listing(&one);
+        wanted.extend(listing(&three));
+        readers_find(&bench.disc("vd0"), start(&details), &wanted);
+        bench.check_manners("vd0");
+    }
 }
 
 #[tokio::test]

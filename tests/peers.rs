@@ -105,7 +105,7 @@ fn cdrskin_writes_nothing_in_a_test() {
 
 fn growisofs_closes_a_dvd_plus_r() {
     let (recorder, source) = (Recorder::new("dvd+r"), Source::new("first"));
-    growisofs(&recorder, &["-dvd-compat", "-Z", &format!("/dev/sr0={}", source.image())]);
+    run_it(recorder.growisofs(&["-dvd-compat", "-Z", &format!("/dev/sr0={}", source.image())]));
     is_a_closed_dvd_plus_r(&recorder, &source);
 }
 
@@ -142,7 +142,7 @@ fn cdrskin_leaves_open(recorder: &Recorder, source: &Source) {
 }
 
 fn growisofs_leaves_open(recorder: &Recorder, source: &Source) {
-    growisofs(recorder, &["-Z", &format!("/dev/sr0={}", source.image())]);
+    run_it(recorder.growisofs(&["-Z", &format!("/dev/sr0={}", source.image())]));
 }
 
 /// One program burns the first session, xorriso the second, and both are on the disc.
@@ -256,26 +256,9 @@ fn read_back(recorder: &Recorder) -> (String, Vec<u8>) {
     (said, fs::read(copy).unwrap())
 }
 
-/// growisofs in a world where it finds a block device, and nothing of ours to unmount.
-fn growisofs(recorder: &Recorder, arguments: &[&str]) {
-    let shim = recorder.dir().join("fstat.so");
-    let mut compile = Command::new("cc");
-    compile.args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(&shim);
-    let (success, said) =
-        outcome(compile.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/umockdev/fstat.c")));
-    assert!(success, "{said}");
-    // Who may not unmount anything needs no mount namespace, and may not have one.
-    let mut command = if nix::unistd::geteuid().is_root() {
-        let mut command = recorder.command("unshare");
-        command.arg("--mount");
-        command
-    } else {
-        recorder.command("env")
-    };
-    // The wrapper of umockdev adds its own library before this one.
-    command.env("LD_PRELOAD", &shim).args(["growisofs", "-use-the-force-luke=tty"]).args(arguments);
+fn run_it(mut command: Command) {
     let (success, said) = outcome(&mut command);
-    assert!(success, "{arguments:?}: {said}");
+    assert!(success, "{command:?}: {said}");
 }
 
 /// Runs a program on this recorder, which has to succeed; what it says.

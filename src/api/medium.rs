@@ -125,6 +125,11 @@ pub struct FormatChoice {
 }
 
 impl Medium {
+    /// The last session was cut off, and has to be closed before another one follows.
+    pub const fn is_unfinished(&self) -> bool {
+        self.damaged && matches!(self.status, DiscStatus::Appendable)
+    }
+
     /// The kind of the disc.
     pub const fn kind(&self) -> MediaKind {
         MediaKind::from_profile(self.profile)

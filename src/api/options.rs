@@ -41,8 +41,21 @@ pub struct RecordOptions {
     pub speed: Option<u32>,
     /// Finalise, or leave appendable.
     pub close: Close,
+    /// What is done with a last session that was cut off.
+    pub unfinished: Unfinished,
     /// Write without the drive's protection against buffer underruns, on media where that can be chosen.
     pub unprotected: bool,
+}
+
+/// What is done with a last session that is not closed: an earlier burn was cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unfinished {
+    /// The disc is refused.
+    #[default]
+    Refuse,
+    /// That session is closed as it is, and the new one recorded behind it.
+    Close,
 }
 
 /// The option `multisession` of `SetActiveDiscRecorder`.

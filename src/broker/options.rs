@@ -7,7 +7,7 @@ use zbus::{OwnedObjectPath, OwnedVariant};
 use super::recorder::{Recorder, Settings};
 use crate::api::{
     AddOptions, Close, Error, ErrorKind, JolietProperties, Multisession, RecordOptions, Result, SpecialFiles,
-    Verify,
+    Unfinished, Verify,
 };
 
 /// An option dictionary as it arrives.
@@ -76,8 +76,8 @@ pub fn open(dict: Dict) -> Result<OpenOptions> {
     from.finish().map(|()| options)
 }
 
-/// Options of `Session.RecordDisc`: `simulate` b, `eject` b, `unmount` b, `verify` s, `speed` u, `close` s, `wait` b.
-/// The flag is `wait`.
+/// Options of `Session.RecordDisc`: `simulate` b, `eject` b, `unmount` b, `verify` s, `speed` u, `close` s, `unfinished` s,
+/// `wait` b. The flag is `wait`.
 pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
     let mut from = Reader::new(dict);
     let options = RecordOptions {
@@ -88,6 +88,8 @@ pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
             .choose("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?,
         speed: from.take("speed")?,
         close: from.choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
+        unfinished: from
+            .choose("unfinished", &[("refuse", Unfinished::Refuse), ("close", Unfinished::Close)])?,
         // A property of the recorder, not of one burn.
         unprotected: false,
     };
@@ -327,6 +329,7 @@ mod tests {
             ("verify", "full".into()),
             ("speed", 7056_u32.into()),
             ("close", "appendable".into()),
+            ("unfinished", "close".into()),
             ("wait", true.into()),
         ]);
         let expected = RecordOptions {
@@ -336,6 +339,7 @@ mod tests {
             verify: Verify::Full,
             speed: Some(7056),
             close: Close::Appendable,
+            unfinished: Unfinished::Close,
             unprotected: false,
         };
         assert_eq!(record(given).unwrap(), (expected, true));

@@ -20,7 +20,7 @@ use super::staging::{blocks, out_of_turn};
 use super::worker_link::{Ended, WorkerLink};
 use crate::api::{
     Detail, DiscStatus, Error, ErrorKind, Inspection, Medium, Multisession, Operation, Phase, Progress,
-    RecordOptions, Report, Result, names,
+    RecordOptions, Report, Result, Unfinished, names,
 };
 use crate::wire::broker_stager::{Answer, Ask};
 use crate::wire::broker_worker::{Expected, RecordOrder, ToWorker};
@@ -105,7 +105,7 @@ impl Service {
     ///
     /// # Errors
     /// `NotOpened`, `NoActiveFormat`, `NoActiveRecorder`, `DeviceNotPresent`, `Busy`, `InvalidImage`,
-    /// `DeviceNotAccessible`, `MediumNotPresent`, `WrongDisc`, `LimitsExceeded`.
+    /// `DeviceNotAccessible`, `MediumNotPresent`, `WrongDisc`, `CannotWriteToMedia`, `NotSupported`, `LimitsExceeded`.
     pub fn record(&self, caller: &Caller, number: u64, mut options: RecordOptions) -> Result<Handle> {
         let (selection, about) = {
             let state = self.state();
@@ -121,6 +121,7 @@ impl Service {
             if let Some(seen) = &present.inspection {
                 check_same(id, &selection.medium, seen.medium.as_ref())?;
             }
+            check_finished(&selection, &options)?;
             options.speed = options.speed.or(present.settings.write_speed);
             options.unprotected = present.settings.unprotected;
             let about = About {
@@ -242,9 +243,14 @@ impl Burn {
 
     async fn burn(&mut self, turn: &Turn) -> Result<Report> {
         self.service.report(self.handle.number, Progress::begin(Phase::Preparing));
+        let closed = match self.selection.medium.is_unfinished() {
+            true => Some(self.close_unfinished(turn).await?),
+            false => None,
+        };
         let start = self.selection.start;
+        let redirects = start > 0 && self.selection.medium.status == DiscStatus::Other;
         let stager = self.service.stager(self.session).await?;
-        let plan = stager.begin(Ask::Plan { start }, &[]).await?;
+        let plan = stager.begin(Ask::Plan { start, redirects }, &[]).await?;
         let blocks = match stager.follow(plan, &self.handle, |_| {}).await? {
             Answer::Blocks(blocks) => blocks,
             other => return Err(out_of_turn(&other)),
@@ -252,7 +258,10 @@ impl Burn {
         if self.options.unmount {
             turn.unmount().await?;
         }
-        let (mut worker, seen) = turn.worker().await?;
+        let (mut worker, seen) = match closed {
+            Some(ready) => ready,
+            None => turn.worker().await?,
+        };
         self.check_disc(&seen, blocks)?;
         worker.keep(self.service.manager(), worker_name(turn.recorder()));
         let (request, sent) = self.order(&worker, &stager, start, blocks).await?;
@@ -291,6 +300,36 @@ impl Burn {
             (Err(error), Some(feed)) => Err(feed.better_account(error).await),
             // The stager had died before this broker began.
             (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Has the session closed that was cut off. What the disc looks like then is what the image is planned for.
+    async fn close_unfinished(&mut self, turn: &Turn) -> Result<(WorkerLink, Inspection)> {
+        let (worker, seen) = turn.worker().await?;
+        check_same(turn.recorder(), &self.selection.medium, seen.medium.as_ref())?;
+        worker.send(&ToWorker::CloseUnfinished, &[]).await?;
+        let ended = self.follow(&worker).await;
+        turn.saw(ended.inspection.clone());
+        ended.result?;
+        let id = turn.recorder();
+        let inspection = ended.inspection.ok_or_else(|| select::no_medium(id))?;
+        let medium = inspection.medium.clone().ok_or_else(|| select::no_medium(id))?;
+        match medium
+            .next_writable
+            .filter(|_| !medium.is_unfinished() && medium.status == DiscStatus::Appendable)
+        {
+            Some(start) => {
+                let free = medium.free_blocks;
+                self.selection = Selection { medium, start, free, ..self.selection.clone() };
+                Ok((worker, inspection))
+            }
+            None => {
+                let message = format!(
+                    "The session that was cut off on the disc in {id} was closed, but the drive takes nothing behind it. \
+                     Nothing was recorded: insert another disc."
+                );
+                Err(Error::new(ErrorKind::CannotWriteToMedia, message))
+            }
         }
     }
 
@@ -392,6 +431,28 @@ fn tell_disc(mut of_stager: Error, of_worker: &Error) -> Error {
         of_stager.details.entry(key.clone()).or_insert_with(|| detail.clone());
     }
     of_stager
+}
+
+/// Refuses a disc whose last session was cut off, unless that is to be closed.
+fn check_finished(selection: &Selection, options: &RecordOptions) -> Result<()> {
+    let id = &selection.recorder;
+    match (selection.medium.is_unfinished(), options.unfinished, options.simulate) {
+        (false, ..) | (true, Unfinished::Close, false) => Ok(()),
+        (true, Unfinished::Close, true) => {
+            let message = format!(
+                "The last session of the disc in {id} was cut off, and closing it cannot be simulated: record without \
+                 `simulate`."
+            );
+            Err(Error::new(ErrorKind::NotSupported, message))
+        }
+        (true, Unfinished::Refuse, _) => {
+            let message = format!(
+                "The last session of the disc in {id} was cut off. To close it as it is and record behind it, call \
+                 RecordDisc with “unfinished” set to “close”; or insert another disc."
+            );
+            Err(Error::new(ErrorKind::CannotWriteToMedia, message))
+        }
+    }
 }
 
 /// Refuses when the disc is not the one that was selected.

@@ -54,14 +54,8 @@ pub fn target(recorder: &str, medium: Option<&Medium>, wish: Multisession) -> Re
         (DiscStatus::Closed, ..) => {
             return refuse(ErrorKind::CannotWriteToMedia, format!("is closed. {erase} a blank disc."));
         }
-        (DiscStatus::Appendable, ..) if medium.damaged => {
-            return refuse(
-                ErrorKind::CannotWriteToMedia,
-                format!("has a last session that was cut off. {erase} a blank disc."),
-            );
-        }
         (DiscStatus::Appendable, Multisession::Auto | Multisession::Append, Some(session)) => {
-            Target::Append { session, end: medium.next_writable.unwrap_or_default() }
+            Target::Append { session, end: recorded_end(medium) }
         }
         // What is on a disc that is written anywhere has no sessions but in its file system, which begins at block 0.
         (DiscStatus::Other, Multisession::Auto | Multisession::Append, _) => {
@@ -83,6 +77,10 @@ pub fn target(recorder: &str, medium: Option<&Medium>, wish: Multisession) -> Re
         }
         (DiscStatus::Appendable | DiscStatus::Blank, ..) => Target::New,
     };
+    if medium.is_unfinished() {
+        // Where it goes on, and how much fits, the drive knows once that session is closed.
+        return Ok(target);
+    }
     if medium.next_writable.is_none() {
         return refuse(
             ErrorKind::CannotWriteToMedia,
@@ -95,11 +93,19 @@ pub fn target(recorder: &str, medium: Option<&Medium>, wish: Multisession) -> Re
     Ok(target)
 }
 
-/// The first block of the last session, if it begins with data.
+/// The first block of the last session, if it begins with data. One that was cut off does not count.
 fn last_session(medium: &Medium) -> Option<u32> {
-    let number = medium.tracks.iter().map(|track| track.session).max()?;
+    let sessions = || medium.tracks.iter().map(|track| track.session);
+    let cut_off = medium.is_unfinished().then(|| sessions().max()).flatten();
+    let number = sessions().filter(|&number| Some(number) != cut_off).max()?;
     let first = medium.tracks.iter().filter(|track| track.session == number).min_by_key(|track| track.number);
     first.filter(|track| track.data).map(|track| track.start)
+}
+
+/// The first block in which nothing is recorded.
+fn recorded_end(medium: &Medium) -> u32 {
+    let ends = medium.tracks.iter().map(|track| track.start.saturating_add(track.blocks)).max();
+    medium.next_writable.or(ends).unwrap_or_default()
 }
 
 /// Whether these may be two looks at one disc that nobody has written to in between.
@@ -209,7 +215,13 @@ pub mod tests {
         assert_eq!(decided(&blank_cd(), Multisession::New), Ok(Target::New));
         let refused = Err(ErrorKind::CannotWriteToMedia);
         assert_eq!(decided(&blank_cd(), Multisession::Append), refused);
-        assert_eq!(decided(&Medium { damaged: true, ..appendable() }, Multisession::Auto), refused);
+        // The last session that is whole is gone on with, if there is one.
+        let cut_off = Medium { damaged: true, ..appendable() };
+        let whole = Ok(Target::Append { session: 0, end: 18_504 });
+        assert_eq!(decided(&cut_off, Multisession::Auto), whole);
+        let first = Medium { tracks: vec![track(1, 1, 0, true)], next_writable: None, ..cut_off };
+        assert_eq!(decided(&first, Multisession::Auto), Ok(Target::New));
+        assert_eq!(decided(&first, Multisession::Append), refused);
         let closed = Medium { status: DiscStatus::Closed, next_writable: None, ..appendable() };
         assert_eq!(decided(&closed, Multisession::Append), refused);
     }

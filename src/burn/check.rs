@@ -53,9 +53,12 @@ pub enum Refusal {
     /// The last session was cut off: what is written now would become a part of it.
     #[error(
         "The last session on the {} in the drive is not closed: it was cut off, or another program still has to go on \
-         with it. It has to be closed before another one follows.", .0.name()
+         with it. It has to be closed before another one follows: record with `unfinished` set to `close`.", .0.name()
     )]
     SessionOpen(MediaKind),
+    /// Nothing on the disc waits to be closed.
+    #[error("No session on the {} in the drive was cut off: there is nothing to close.", .0.name())]
+    NothingOpen(MediaKind),
     /// A disc guarded against writing.
     #[error("The {} in the drive is write protected. Remove the protection, or insert another disc.", .0.name())]
     Protected(MediaKind),
@@ -132,6 +135,7 @@ impl Refusal {
             | Self::Closed(..)
             | Self::NotBlank(..)
             | Self::SessionOpen(_)
+            | Self::NothingOpen(_)
             | Self::Protected(_) => ErrorKind::CannotWriteToMedia,
             Self::UnknownMedium(..)
             | Self::Unrecorded { .. }
@@ -281,6 +285,20 @@ pub(super) fn format(facts: &Facts) -> Result<(), Refusal> {
         () if facts.protected => Err(Refusal::Protected(kind)),
         () if !facts.can_write => Err(Refusal::DriveCannotWrite(kind)),
         () => Ok(()),
+    }
+}
+
+/// Checks whether the last session was cut off, and can be closed.
+pub(super) fn close(facts: &Facts, kind: MediaKind) -> Result<(), Refusal> {
+    if facts.protected {
+        return Err(Refusal::Protected(kind));
+    }
+    if !facts.can_write {
+        return Err(Refusal::DriveCannotWrite(kind));
+    }
+    match (facts.status, facts.last_session) {
+        (DiscStatus::Appendable, SessionState::Incomplete | SessionState::Damaged) => Ok(()),
+        _ => Err(Refusal::NothingOpen(kind)),
     }
 }
 

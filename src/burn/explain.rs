@@ -56,6 +56,7 @@ impl fmt::Display for Act {
             Self::CloseSession { function, otherwise: Some(other) } => {
                 write!(f, "close   {function}, else {other}")
             }
+            Self::Redirect { session, .. } => write!(f, "redirect readers to {session}"),
             Self::StopFormat => f.write_str("stop    background format (f0)"),
             Self::Blank { full: true } => f.write_str("blank   full"),
             Self::Blank { full: false } => f.write_str("blank   minimal"),

@@ -14,7 +14,7 @@ pub use check::Refusal;
 pub use facts::{Facts, Format, FormatState, SessionState};
 pub use plan::{
     Act, CloseFunction, Content, Formatting, Harm, Plan, Step, WriteMode, WriteParameters, formats,
-    plan_erase, plan_format, plan_record,
+    plan_close, plan_erase, plan_format, plan_record,
 };
 
 #[cfg(test)]

@@ -85,6 +85,14 @@ pub enum Act {
         /// By this one when the drive does not know the first.
         otherwise: Option<CloseFunction>,
     },
+    /// Put a copy of a session's volume descriptors where readers look for those of a disc that tells of no sessions. Does
+    /// nothing when the session begins with something else.
+    Redirect {
+        /// The session's first block.
+        session: u32,
+        /// Writes are multiples of this.
+        alignment: u32,
+    },
     /// Stop the format that goes on in the background (CLOSE TRACK/SESSION function 0).
     StopFormat,
     /// Erase the disc: every block, or what makes it blank again.
@@ -195,6 +203,16 @@ pub fn plan_erase(facts: &Facts, full: bool) -> Result<Plan, Refusal> {
 pub fn plan_format(facts: &Facts, choice: Option<&str>, full: bool) -> Result<Plan, Refusal> {
     let steps = kind::recipe(facts)?.format(facts, choice, full)?;
     Ok(Plan { version: VERSION, expected: found(facts), steps })
+}
+
+/// The steps that close a last session that was cut off, so that another one can follow.
+///
+/// # Errors
+/// A [`Refusal`] when there is none, or the disc or the drive takes nothing.
+pub fn plan_close(facts: &Facts) -> Result<Plan, Refusal> {
+    let kind = kind::recipe(facts)?.kind;
+    check::close(facts, kind)?;
+    Ok(Plan { version: VERSION, expected: found(facts), steps: kind::unfinished(facts) })
 }
 
 /// The formats that the drive offers for its disc, by the names that [`plan_format`] takes; the usual one first.

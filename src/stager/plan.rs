@@ -1,21 +1,18 @@
 //! The staged image: its names, its contents, and what may be done to them. Every change is made wholly or not at all.
 
-use std::os::fd::OwnedFd;
+mod imported;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::contents::Contents;
 use super::errors;
-use super::import::read_tree;
 use super::open::check_all;
 use super::origin::Origin;
 use super::pulse::Pulse;
 use super::sound::Sound;
 use super::stash::Stash;
 use super::walk::{DEPTH_MAX, Rules, Walk};
-use crate::api::{
-    AddOptions, AddSummary, Entry, EntryKind, Error, ErrorKind, ImportSummary, JolietProperties, Result,
-};
-use crate::image::read::Bounds;
+use crate::api::{AddOptions, AddSummary, Entry, EntryKind, Error, ErrorKind, JolietProperties, Result};
 use crate::image::{ContentId, JolietLength, Kind, Layout, Meta, NodeId, Options, Tree, TreeError};
 
 /// Longest volume name: what ISO 9660 holds (ECMA-119 8.4.8); Joliet keeps the first 16 characters.
@@ -212,56 +209,6 @@ impl Image {
         self.blocks()
     }
 
-    /// Takes in the tree of an earlier session, read through a worker's socket, instead of any that was imported before.
-    /// What was added stays, and wins over imported files of the same names.
-    ///
-    /// # Errors
-    /// As for [`read_tree`]; `FileExists` where a directory meets something else. The image is then as it was.
-    pub fn import(
-        &mut self,
-        socket: OwnedFd,
-        start: u32,
-        end: u32,
-        pulse: &mut Pulse<'_>,
-    ) -> Result<ImportSummary> {
-        let added = self.tree.without_imported()?;
-        let counts = added.counts();
-        let own = counts.directories + counts.files + counts.symlinks;
-        let entries = self.max_entries.saturating_sub(own);
-        let bounds = Bounds { end, entries, directory: directory_meta() };
-        let imported = read_tree(socket, start, bounds, pulse)?;
-        let counts = imported.tree.counts();
-        let mut tree = imported.tree;
-        tree.merge(tree.root(), &added, true)?;
-        let name = self.inherited_name.replace(imported.volume_name.clone());
-        let before = std::mem::replace(&mut self.tree, tree);
-        self.layout = None;
-        let used_blocks = self.blocks().inspect_err(|_| {
-            (self.tree, self.inherited_name) = (before, name);
-        })?;
-        Ok(ImportSummary {
-            files: counts.files,
-            directories: counts.directories - 1,
-            symlinks: counts.symlinks,
-            left_out: imported.left_out,
-            volume_name: imported.volume_name,
-            checksum: imported.checksum,
-            end: imported.end,
-            used_blocks,
-        })
-    }
-
-    /// Forgets what was imported, and gives the blocks that the image takes then.
-    ///
-    /// # Errors
-    /// None that can be thought of: what was added could be laid out before.
-    pub fn forget_imported(&mut self) -> Result<u64> {
-        self.tree = self.tree.without_imported()?;
-        self.inherited_name = None;
-        self.layout = None;
-        self.blocks()
-    }
-
     /// Sets the volume's properties, and gives the blocks that the image takes then.
     ///
     /// # Errors
@@ -283,12 +230,16 @@ impl Image {
     }
 
     /// Checks that every file is the one that was staged, lays the image out for a disc on which it starts at block
-    /// `start`, and gives its length in blocks.
+    /// `start`, and gives its length in blocks. With `redirects`, its volume descriptors are going to be copied to block 16.
     ///
     /// # Errors
-    /// `FileChanged` or `FileUnreadable` naming the first and counting all, `UserAbort`, or what the layout says.
-    pub fn plan(&mut self, start: u32, pulse: &mut Pulse<'_>) -> Result<u64> {
+    /// `FileChanged` or `FileUnreadable` naming the first and counting all, `UserAbort`, `NotSupported` when a copy would
+    /// hit a file, or what the layout says.
+    pub fn plan(&mut self, start: u32, redirects: bool, pulse: &mut Pulse<'_>) -> Result<u64> {
         self.layout = None;
+        if redirects {
+            self.check_overwritten()?;
+        }
         let used = self.used_contents();
         let ids = (0..).map(ContentId).zip(used).filter_map(|(id, used)| used.then_some(id));
         let mut checked = 0;

@@ -146,7 +146,7 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
         Ask::Clear => image.clear().map(Answer::Blocks),
         Ask::Audio(ask) => sound::answer(image, ask, fds, pulse),
         Ask::SetProperties(properties) => image.set_properties(properties).map(Answer::Blocks),
-        Ask::Plan { start } => image.plan(start, pulse).map(Answer::Blocks),
+        Ask::Plan { start, redirects } => image.plan(start, redirects, pulse).map(Answer::Blocks),
         Ask::Feed => {
             if let (Some(memory), Some(wake)) = (fds.next(), fds.next()) {
                 feed(image, RingEnd { memory, wake }, pulse)?;

@@ -55,6 +55,8 @@ pub enum Ask {
     Plan {
         /// The address of the image's first block on the disc.
         start: u32,
+        /// The image's volume descriptors are going to be copied to block 16.
+        redirects: bool,
     },
     /// Stream the planned image into the ring, whose two descriptors (memory, wake) travel with the frame.
     Feed,

@@ -18,6 +18,8 @@ pub enum ToWorker {
     Record(RecordOrder),
     /// Read blocks for a stager, whose questions come through the socket that travels with the frame, until it leaves.
     Read(ReadOrder),
+    /// Close the disc's last session, which was cut off.
+    CloseUnfinished,
     /// Erase the disc: the whole of it, or what makes it blank again.
     Erase {
         /// Every block, instead of the few that count.

@@ -1,4 +1,4 @@
-//! Erasing and formatting: a look, a plan without content, and its steps.
+//! Erasing, formatting, and closing what was cut off: a look, a plan without content, and its steps.
 
 use crate::api::{self, ErrorKind, Phase};
 use crate::burn::{self, Act, Facts, Harm, Plan, Step};
@@ -33,6 +33,14 @@ pub fn format(drive: &mut Drive<'_>, choice: Option<&str>, full: bool, eject: bo
     wipe(drive, Doing::Formatting, eject, |facts| burn::plan_format(facts, choice, full))
 }
 
+/// Closes a last session that was cut off, so that another one can follow.
+///
+/// # Errors
+/// `MediumNotPresent`; `CannotWriteToMedia` when no session is open; `WriteFailed` with the drive's complaint.
+pub fn close_unfinished(drive: &mut Drive<'_>) -> api::Result<()> {
+    wipe(drive, Doing::Closing, false, burn::plan_close)
+}
+
 /// The error for an empty drive.
 pub(super) fn no_disc() -> api::Error {
     api::Error::new(
@@ -51,12 +59,13 @@ fn wipe(
     let looking = |trouble: Trouble| Scene::new(Doing::Looking).error(&trouble);
     let facts = inspect::facts_for_erasing(drive).map_err(looking)?.ok_or_else(no_disc)?;
     let plan = plan(&facts)?;
-    tracing::info!(plan = one_line(&plan), "erasing");
+    tracing::info!(plan = one_line(&plan), ?doing, "a plan without content");
     let scene = Scene { disc: facts.kind().name(), rewritable: facts.rewritable, ..Scene::new(doing) };
     {
         let mut drive = Locked::new(drive).map_err(|trouble| scene.error(&trouble))?;
         drive.check_cancel().map_err(|trouble| scene.error(&trouble))?;
-        drive.begin(Phase::Erasing, 0, false);
+        let phase = if doing == Doing::Closing { Phase::Closing } else { Phase::Erasing };
+        drive.begin(phase, 0, false);
         run(&mut drive, &facts, &plan, scene)?;
     }
     if eject { tray::eject(drive) } else { Ok(()) }
@@ -136,14 +145,19 @@ fn act(drive: &mut Drive<'_>, facts: &Facts, step: &Step) -> Result<(), Trouble>
         }
         Act::Flush => acts::flush(drive, limit),
         Act::StopFormat => acts::stop_format(drive, limit),
-        Act::CloseTrack(track) => acts::close(drive, CloseTrackSession::TRACK, *track, limit),
+        Act::CloseTrack(track) => match acts::close(drive, CloseTrackSession::TRACK, *track, limit) {
+            // What the drive has ended by itself needs no end; closing the session tells whether all is well.
+            Err(Trouble::Refused { sense, .. }) if sense.key == 5 && !sense.deferred => Ok(()),
+            closed => closed,
+        },
         Act::CloseSession { function, otherwise } => acts::close_session(drive, *function, *otherwise, limit),
+        Act::WriteParameters(parameters) => acts::write_parameters(drive, parameters),
         // Steps of a burn.
         Act::SetSpeed(_)
-        | Act::WriteParameters(_)
         | Act::Calibrate
         | Act::LayerBreak(_)
         | Act::Reserve(_)
+        | Act::Redirect { .. }
         | Act::Write { .. } => Ok(()),
     }
 }

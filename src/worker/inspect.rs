@@ -224,11 +224,9 @@ fn medium(
     Ok((medium, facts))
 }
 
-/// An open last session on media whose sessions hold one track each: an earlier burn was cut off.
+/// An open last session: an earlier burn was cut off, or another program meant to go on with it.
 const fn cut_off(facts: &Facts) -> bool {
-    matches!(facts.kind(), MediaKind::DvdPlusR | MediaKind::DvdPlusRDualLayer | MediaKind::BdR)
-        && matches!(facts.status, DiscStatus::Appendable)
-        && matches!(facts.last_session, SessionState::Incomplete)
+    matches!((facts.status, facts.last_session), (DiscStatus::Appendable, SessionState::Incomplete))
 }
 
 fn gather(

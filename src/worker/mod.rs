@@ -25,6 +25,7 @@ mod inspect;
 mod lend;
 mod mounts;
 mod record;
+mod redirect;
 mod refresh;
 mod resume;
 mod serve;
@@ -36,7 +37,7 @@ mod verify;
 mod write;
 
 pub use drive::Drive;
-pub use erase::{erase, format};
+pub use erase::{close_unfinished, erase, format};
 pub use error::Trouble;
 pub use host::Host;
 pub use inspect::{Look, inspect};

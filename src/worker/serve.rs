@@ -51,6 +51,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             ToWorker::Inspect
             | ToWorker::Read(_)
             | ToWorker::Record(_)
+            | ToWorker::CloseUnfinished
             | ToWorker::Erase { .. }
             | ToWorker::Format { .. }
             | ToWorker::Eject
@@ -61,6 +62,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             ToWorker::Inspect
             | ToWorker::Read(_)
             | ToWorker::Record(_)
+            | ToWorker::CloseUnfinished
             | ToWorker::Erase { .. }
             | ToWorker::Format { .. }
             | ToWorker::Eject
@@ -157,7 +159,10 @@ fn operate(
     ask: ToWorker,
     fds: Vec<OwnedFd>,
 ) -> (FromWorker, bool) {
-    let changes = matches!(ask, ToWorker::Record(_) | ToWorker::Erase { .. } | ToWorker::Format { .. });
+    let changes = matches!(
+        ask,
+        ToWorker::Record(_) | ToWorker::CloseUnfinished | ToWorker::Erase { .. } | ToWorker::Format { .. }
+    );
     let mut broker = Broker::new(channel, changes);
     let mut inspection = None;
     let wanted_out = takes_the_disc_out(&ask);
@@ -173,6 +178,7 @@ fn operate(
         let result = match ask {
             ToWorker::Record(order) => burn(&mut drive, &order, fds),
             ToWorker::Read(order) => read(&mut drive, order, fds).map(|()| Report::default()),
+            ToWorker::CloseUnfinished => erase::close_unfinished(&mut drive).map(|()| Report::default()),
             ToWorker::Erase { full, eject } => {
                 erase::erase(&mut drive, full, eject).map(|()| Report::default())
             }
@@ -299,6 +305,7 @@ mod tests {
             ("inspect", ToWorker::Inspect),
             ("read", ToWorker::Read(ReadOrder { end: 1 })),
             ("record", ToWorker::Record(order)),
+            ("close", ToWorker::CloseUnfinished),
             ("erase", ToWorker::Erase { full: false, eject: false }),
             ("format", ToWorker::Format { choice: None, full: false, eject: false }),
             ("eject", ToWorker::Eject),
@@ -317,6 +324,7 @@ mod tests {
              inspect [Denied, Granted, Denied]\n\
              read    [Denied, Granted, Denied]\n\
              record  [Denied, Granted, Denied]\n\
+             close   [Denied, Granted, Denied]\n\
              erase   [Denied, Granted, Denied]\n\
              format  [Denied, Granted, Denied]\n\
              eject   [Denied, Granted, Denied]\n\

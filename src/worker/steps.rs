@@ -12,6 +12,7 @@ use super::acts;
 use super::drive::Drive;
 use super::error::{Doing, Scene, Trouble};
 use super::inspect::{self, Look};
+use super::redirect;
 use super::speed;
 use super::write::{self, Job, Stats, Stop, Writer};
 
@@ -144,6 +145,9 @@ impl<'b, 'a> Burn<'b, 'a> {
             Act::CloseSession { function, otherwise } => {
                 self.begin_closing();
                 self.close_session(*function, *otherwise, limit).map_err(|trouble| closing.error(&trouble))
+            }
+            Act::Redirect { session, alignment } => {
+                self.redirect(*session, *alignment).map_err(|trouble| closing.error(&trouble))
             }
             Act::StopFormat => {
                 self.begin_closing();
@@ -347,6 +351,12 @@ impl<'b, 'a> Burn<'b, 'a> {
                 format!("The burn was cancelled after {content} of {total} blocks. {now}"),
             ),
         }
+    }
+
+    /// Has readers find the session that was written. What ended early has no directories that could be relied on.
+    fn redirect(&mut self, session: u32, alignment: u32) -> Result<(), Trouble> {
+        self.begin_closing();
+        if self.early { Ok(()) } else { redirect::redirect(self.drive, session, alignment) }
     }
 
     /// Some drives want a CD's track closed by name before its session, though the flush has ended it.

@@ -40,6 +40,26 @@ impl Recorder {
         command
     }
 
+    /// growisofs in a world where it finds a block device, and nothing of ours to unmount.
+    pub fn growisofs(&self, arguments: &[&str]) -> Command {
+        let shim = self.dir().join("fstat.so");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(&shim);
+        compile.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/umockdev/fstat.c"));
+        assert!(compile.status().expect("a compiler").success(), "fstat.c compiles");
+        // Who may not unmount anything needs no mount namespace, and may not have one.
+        let mut command = if nix::unistd::geteuid().is_root() {
+            let mut command = self.command("unshare");
+            command.arg("--mount");
+            command
+        } else {
+            self.command("env")
+        };
+        // The wrapper of umockdev adds its own library before this one.
+        command.env("LD_PRELOAD", &shim).args(["growisofs", "-use-the-force-luke=tty"]).args(arguments);
+        command
+    }
+
     /// A directory for the test's own files; programs run in it.
     pub fn dir(&self) -> &Path {
         self.dir.path()

@@ -9,7 +9,7 @@ use crate::api::{FormatChoice, MediaKind};
 
 use super::check::{self, Order, Refusal};
 use super::facts::Facts;
-use super::plan::{Act, Formatting, Harm, LONG, Step};
+use super::plan::{Act, CloseFunction, Formatting, Harm, LONG, QUICK, Step, WriteMode, WriteParameters};
 
 /// How one kind of medium is recorded.
 #[derive(Debug)]
@@ -127,6 +127,26 @@ impl Recipe {
             (None, _) => Err(Refusal::NotFormattable(self.kind)),
         }
     }
+}
+
+/// The steps that close a session that was cut off, its track first, and leave the disc appendable. Where page 05h decides
+/// about that, it is set as for writing.
+pub(super) fn unfinished(facts: &Facts) -> Vec<Step> {
+    let mode = match facts.kind() {
+        MediaKind::CdR | MediaKind::CdRw => Some(WriteMode::TrackAtOnce),
+        MediaKind::DvdMinusR | MediaKind::DvdMinusRDualLayer | MediaKind::DvdMinusRwSequential => {
+            Some(WriteMode::Incremental)
+        }
+        _ => None,
+    };
+    let page = mode.map(|mode| {
+        let underrun_free = facts.underrun_free;
+        let parameters = WriteParameters { mode, test: false, underrun_free, appendable: true };
+        Step::new(Act::WriteParameters(parameters), QUICK, Harm::DiscUntouched)
+    });
+    let session = Act::CloseSession { function: CloseFunction::Session, otherwise: None };
+    let closes = [Act::CloseTrack(facts.last_track.max(1)), session];
+    page.into_iter().chain(closes.map(|act| Step::new(act, LONG, Harm::DiscUnfinished))).collect()
 }
 
 /// BLANK. What it leaves undone when it is quick, a DVD-RW pays for: most drives write it at once alone then.

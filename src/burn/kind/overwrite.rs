@@ -11,6 +11,9 @@
 //! | DVD-RAM, BD-RE | no | format 00h as the drive offers it | |
 //! | all | yes | | |
 //!
+//! An image behind another is found by nobody until the volume descriptors at block 16 are copies of its own: they are
+//! written last, when all that they name is on the disc.
+//!
 //! Nothing is finalised: a closed rewritable disc would have lost what it was bought for. Where the drive verifies what
 //! it writes because the disc has spares, which halves its speed, and the whole disc is going to be read back anyway,
 //! blocks are streamed past that verification.
@@ -35,6 +38,11 @@ pub(in crate::burn) fn record(facts: &Facts, order: &Order) -> Result<Vec<Step>,
     let mut steps: Vec<_> = before.iter().map(|formatting| format(*formatting, LONG)).collect();
     steps.push(Step::new(order.write_streaming(streaming), WRITE, Harm::DiscUnfinished));
     steps.push(Step::new(Act::Flush, LONG, Harm::DiscUnfinished));
+    if from > 0 {
+        let alignment = if facts.kind() == MediaKind::BdRe { 32 } else { 16 };
+        steps.push(Step::new(Act::Redirect { session: from, alignment }, WRITE, Harm::WrittenNotClosed));
+        steps.push(Step::new(Act::Flush, LONG, Harm::WrittenNotClosed));
+    }
     steps.extend(ending(facts, before.as_ref()));
     Ok(steps)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::{self, Close, DiscStatus, ErrorKind, RecordOptions, Verify};
+use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify};
 
 mod discs;
 
@@ -135,6 +135,25 @@ fn erasures_and_formats_are_the_ones_that_the_goldens_show() {
         }
     }
     text("formats", &table);
+}
+
+#[test]
+fn a_session_that_was_cut_off_is_closed_as_its_medium_wants_it() {
+    let open = |facts| Facts { last_session: SessionState::Incomplete, ..second(facts, 2, 4336) };
+    for facts in all().into_iter().filter(|facts| !facts.overwrites()) {
+        let plan = plan_close(&open(facts.clone())).unwrap();
+        let acts: Vec<_> = plan.steps.iter().map(|step| step.act.to_string()).collect();
+        let page = match facts.kind() {
+            MediaKind::CdR | MediaKind::CdRw => "mode    track at once, multi 11b",
+            MediaKind::DvdPlusR | MediaKind::DvdPlusRDualLayer | MediaKind::BdR => "",
+            _ => "mode    incremental, multi 11b",
+        };
+        let (pages, closes) = acts.split_at(acts.len() - 2);
+        assert!(pages.len() == usize::from(!page.is_empty()) && pages.concat().starts_with(page), "{plan}");
+        assert_eq!(closes, ["close   track 2", "close   session (f2)"], "{plan}");
+        assert_eq!(plan_close(&facts).unwrap_err(), Refusal::NothingOpen(facts.kind()));
+        assert_eq!(plan_close(&second(facts, 1, 336)).unwrap_err().kind(), ErrorKind::CannotWriteToMedia);
+    }
 }
 
 #[test]
@@ -390,6 +409,14 @@ fn holds(plan: &Plan, image: u64, simulate: bool) -> Result<(), TestCaseError> {
                 prop_assert!(next <= end);
             }
             Act::Flush => dirty = false,
+            Act::Redirect { session, .. } => {
+                prop_assert!(!dirty && !simulate && written > 0);
+                prop_assert_eq!(
+                    (*session, step.if_it_fails),
+                    (plan.expected.next_writable, Harm::WrittenNotClosed)
+                );
+                dirty = true;
+            }
             Act::CloseTrack(_) | Act::CloseSession { .. } | Act::StopFormat => {
                 prop_assert!(!dirty && !simulate);
                 prop_assert!(mode != Some(WriteMode::DiscAtOnce), "a disc at once closes itself");

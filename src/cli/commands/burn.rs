@@ -63,6 +63,9 @@ pub struct BurnArgs {
     /// Begin without the files that are on the disc: readers do not find them any more
     #[arg(long)]
     pub new: bool,
+    /// If the last session on the disc was cut off, close it first
+    #[arg(long)]
+    pub close_unfinished: bool,
     /// Copy the files before burning, so that they may change meanwhile
     #[arg(long)]
     pub copy: bool,

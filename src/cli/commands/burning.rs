@@ -94,6 +94,7 @@ impl Burning {
             .flag("unmount", args.unmount)
             .text("verify", verify.word())
             .number("speed", kilobytes(args.speed.as_deref(), recorder.kind())?)
+            .text("unfinished", if args.close_unfinished { "close" } else { "refuse" })
             .text("close", if args.appendable { "appendable" } else { "finalise" });
         let doing = if args.simulate { "Simulating" } else { "Burning" };
         screen.say(&format!("{doing} {} in {} ({})", recorder.kind(), recorder.id, recorder.name()));

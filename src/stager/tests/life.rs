@@ -18,11 +18,13 @@ fn requests_are_permitted_by_state() {
         // request, in Fresh, in Ready
         (begin(), true, false),
         (add, false, true),
+        (Ask::Import { start: 0, end: 100 }, false, true),
+        (Ask::Forget, false, true),
         (Ask::Remove(path()), false, true),
         (Ask::List(path()), false, true),
         (Ask::Clear, false, true),
         (properties, false, true),
-        (Ask::Plan { start: 0 }, false, true),
+        (Ask::Plan { start: 0, redirects: false }, false, true),
         (Ask::Feed, false, true),
         (Ask::Again, false, true),
         (Ask::Cancel, false, true),
@@ -48,6 +50,7 @@ fn a_second_begin_or_missing_descriptors_end_the_connection() {
         Ask::Begin(begin),
         Ask::Feed,
         Ask::Add { path: None, options: AddOptions::default(), capacity: None },
+        Ask::Import { start: 0, end: 100 },
     ] {
         let mut bench = Bench::new();
         bench.send(ask, &[]);
@@ -94,7 +97,7 @@ fn an_add_that_is_cancelled_or_loses_its_broker_leaves_the_image_as_it_was() {
         assert_eq!((error.kind, error.message.contains("gone")), (ErrorKind::UserAbort, die));
         assert_eq!(image.list("/").unwrap().0.len(), 1);
     }
-    image.plan(0, &mut silent).unwrap();
+    image.plan(0, false, &mut silent).unwrap();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod add;
 mod burn;
+mod import;
 mod life;
 mod model;
 
@@ -127,7 +128,7 @@ impl Bench {
     }
 
     fn plan(&mut self) -> api::Result<u64> {
-        self.blocks(Ask::Plan { start: 0 })
+        self.blocks(Ask::Plan { start: 0, redirects: false })
     }
 
     /// Starts a feed into a small ring.

@@ -197,9 +197,14 @@ impl Stage {
     pub fn burn(&mut self, image: Vec<u8>, options: RecordOptions) -> api::Result<Report> {
         let mut drive = self.drive.clone();
         let order = order(&mut drive, image.len() / BLOCK, options);
+        self.burn_as(&order, image)
+    }
+
+    /// Records an image as it is ordered.
+    pub fn burn_as(&mut self, order: &RecordOrder, image: Vec<u8>) -> api::Result<Report> {
         let (ring, feeder) = feed(image, Ending::Finish);
         let mut traced = Traced::new(self.overheard());
-        let report = worker::record(&mut Drive::new(&mut traced, self), &order, ring);
+        let report = worker::record(&mut Drive::new(&mut traced, self), order, ring);
         feeder.join().unwrap();
         self.sent.append(&mut traced.inner().sent);
         self.judge();
