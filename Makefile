@@ -14,10 +14,10 @@ FOLDER     ?= /usr/share/doc
 BUILD_NEEDS := gcc libc6-dev libudev-dev pkg-config
 RUN_NEEDS   := dbus
 DEMO_NEEDS  := genisoimage
-TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 \
+PACKAGE_NEEDS := binutils dpkg-dev lintian
+TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 $(PACKAGE_NEEDS) \
                ffmpeg flac lame sox vorbis-tools
 VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
-PACKAGE_NEEDS := binutils dpkg-dev lintian
 BENCH_NEEDS := xorriso genisoimage time
 
 # Each command once more where the first try fails: a package index can be out of reach for a moment.

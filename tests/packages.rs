@@ -1,0 +1,71 @@
+//! The packages that `make deb` puts together: complete, and without errors in Debian's eyes.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The packages, of the programs that were built for the tests.
+fn packages(out: &Path) -> Vec<PathBuf> {
+    let programs = Path::new(env!("CARGO_BIN_EXE_discmasterd")).parent().unwrap();
+    let built = Command::new("data/deb/build")
+        .arg(out)
+        .env("PROGRAMS", programs)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", said(&built));
+    String::from_utf8(built.stdout).unwrap().lines().map(PathBuf::from).collect()
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|part| String::from_utf8_lossy(part)).concat()
+}
+
+#[test]
+fn debian_finds_no_errors_in_the_packages_and_they_hold_what_each_program_needs() {
+    let out = tempfile::tempdir().unwrap();
+    let packages = packages(out.path());
+    let names: Vec<_> = packages.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert!(names.len() == 2 && names[0].starts_with("discmaster-vdrive_"), "{names:?}");
+    let judged =
+        Command::new("lintian").args(["--fail-on", "error"]).args(&packages).output().expect("lintian");
+    assert!(judged.status.success(), "{}", said(&judged));
+
+    let content = |package: &Path| {
+        let listed = Command::new("dpkg-deb").arg("--contents").arg(package).output().unwrap();
+        said(&listed)
+    };
+    let (vdrive, main) = (content(&packages[0]), content(&packages[1]));
+    for (package, files) in [
+        (
+            &vdrive,
+            &["usr/bin/discmaster-vdrive", "discmaster-vdrive@.service", "man1/discmaster-vdrive.1.gz"][..],
+        ),
+        (
+            &main,
+            &[
+                "usr/bin/discmaster\n",
+                "usr/libexec/discmaster/discmasterd\n",
+                "usr/libexec/discmaster/discmaster-worker\n",
+                "usr/libexec/discmaster/discmaster-stager\n",
+                "lib/systemd/system/discmaster.service",
+                "lib/systemd/system/discmaster-worker@.socket",
+                "lib/systemd/system/discmaster-stager.socket",
+                "usr/lib/sysusers.d/discmaster.conf",
+                "lib/udev/rules.d/60-discmaster.rules",
+                "dbus-1/system.d/org.discmaster1.conf",
+                "polkit-1/rules.d/org.discmaster1.rules",
+                "etc/discmaster/discmaster.toml",
+                "man1/discmaster-burn.1.gz",
+                "man8/discmasterd.8.gz",
+                "bash-completion/completions/discmaster",
+                "doc/discmaster/polkit.md",
+            ],
+        ),
+    ] {
+        for file in files {
+            assert!(package.contains(file), "{file} is missing:\n{package}");
+        }
+    }
+    assert!(!main.contains("vdrive"), "{main}");
+}
