@@ -4,6 +4,7 @@
 #[path = "support/bus.rs"]
 mod bus;
 #[path = "support/polkit.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
 mod polkit;
 
 use std::collections::HashMap;
