@@ -3,7 +3,7 @@
 # The place of recorder N in the machine: its SCSI device, once it is there and udev has seen it.
 place() {
     tries=0
-    while [ $tries -lt 300 ]; do
+    while [ $tries -lt $((300 * $(cat /host/patience))) ]; do
         for dir in /sys/bus/pci/devices/0000:00:1"$1".0/virtio*/host*/target*/*:0:0:0; do
             if [ -d "$dir/block" ] && [ -d "$dir/scsi_generic" ]; then
                 echo "$dir"
@@ -42,7 +42,7 @@ await_disc() {
     tries=0
     until sg_turs "$(generic "$1")" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ $tries -lt 100 ] || { echo "no disc in recorder $1" >&2; return 1; }
+        [ $tries -lt $((100 * $(cat /host/patience))) ] || { echo "no disc in recorder $1" >&2; return 1; }
         sleep 0.1
     done
     udevadm settle
@@ -59,7 +59,7 @@ install_discmaster() {
 
 # until SECONDS COMMAND…: waits for it to succeed.
 until_so() {
-    limit=$(($(date +%s) + $1))
+    limit=$(($(date +%s) + $1 * $(cat /host/patience)))
     shift
     until "$@"; do
         [ "$(date +%s)" -lt $limit ] || { echo "never so: $*" >&2; return 1; }

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -188,11 +187,9 @@ class Machine:
             # The whole device goes from the machine's bus, as a cable that is pulled from a port.
             self.monitor.ask("device_del", id=recorder.device)
             return 0, ""
-        if verb == "kill":
-            recorder.process.send_signal(signal.SIGKILL)
-            return 0, ""
         if verb == "plug":
             if recorder:
+                self.clear(recorder)
                 recorder.end()
             self.start(number, [word.replace("@", self.work + "/") for word in arguments])
             recorder = self.recorders[number]
@@ -203,6 +200,24 @@ class Machine:
             self.monitor.ask("device_add", **device(recorder))
             return 0, ""
         return 2, f"nobody knows what {verb} is"
+
+    def clear(self, recorder):
+        """Takes a recorder's device from the bus, if it is there still, and waits for the guest to let go of it."""
+        asked = False
+        while any(child["name"] == recorder.device for child in self.monitor.ask("qom-list", path="/machine/peripheral")):
+            if not asked:
+                try:
+                    self.monitor.ask("device_del", id=recorder.device)
+                except Failure:
+                    pass  # asked before
+                asked = True
+            if time.monotonic() > self.deadline:
+                raise Failure("the guest does not let go of the device")
+            time.sleep(0.1)
+        try:
+            self.monitor.ask("chardev-remove", id=recorder.device)
+        except Failure:
+            pass  # the connection went with the recorder
 
     def tail(self):
         try:

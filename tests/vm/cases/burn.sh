@@ -1,7 +1,7 @@
 # Our service in the guest, with all that is real there: systemd, the bus, polkit, udev, the kernel's SCSI layer. Every disc
 # is burned through /dev/sr0 and read back by the kernel.
 # recorders: --buffer 2097152
-# discs: dvd+r
+# discs: cd-r cd-rw dvd-r dvd-rw dvd+r bd-r
 # deadline: 840
 . /host/lib.sh
 content
@@ -11,7 +11,7 @@ note() { printf '%s\t%s\t%s\t%s\n' "$kind" discmaster "$1" "$2" >> /host/results
 step() {
     name=$1
     shift
-    timeout 120 "$@" > "/host/log/$kind.discmaster.$name" 2>&1 < /dev/null
+    timeout $((120 * $(cat /host/patience))) "$@" > "/host/log/$kind.discmaster.$name" 2>&1 < /dev/null
     status=$?
     note "$name" $status
     return $status

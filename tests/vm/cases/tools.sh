@@ -19,7 +19,7 @@ try() {
     tool=$1 step=$2
     shift 2
     log=/host/log/$kind.$tool.$step
-    timeout 150 bash -c '. /host/lib.sh; "$@"' try "$@" > "$log" 2>&1 < /dev/null
+    timeout $((150 * $(cat /host/patience))) bash -c '. /host/lib.sh; "$@"' try "$@" > "$log" 2>&1 < /dev/null
     status=$?
     printf '%s\t%s\t%s\t%s\n' "$kind" "$tool" "$step" $status >> /host/results
     return $status
