@@ -158,7 +158,8 @@ fn digits(msf: Msf) -> [u8; 3] {
     [bcd(msf.minute), bcd(msf.second), bcd(msf.frame)]
 }
 
-fn with_crc(body: [u8; 10]) -> [u8; Q] {
+/// Ten bytes of Q and their check bytes.
+pub fn with_crc(body: [u8; 10]) -> [u8; Q] {
     let mut q = [0; Q];
     q[..10].copy_from_slice(&body);
     q[10..].copy_from_slice(&crc(&body).to_be_bytes());

@@ -31,6 +31,8 @@ pub struct Raw {
     points: Vec<u8>,
     /// Where the pause before the next track begins.
     pause: Option<u32>,
+    /// The recording code of the track whose pause this is.
+    isrc: Option<[u8; 12]>,
     lead_out: Option<u32>,
     text_ends: bool,
 }
@@ -48,6 +50,7 @@ impl Raw {
             session: CdSession { at_once: true, raw: true, ..CdSession::default() },
             points: Vec::new(),
             pause: None,
+            isrc: None,
             lead_out: None,
             text_ends: false,
         }
@@ -109,12 +112,14 @@ impl Raw {
     fn hear(&mut self, lba: i32, sub: SentSub, channels: &[u8]) -> bool {
         let raw = sub.p_to_w(channels);
         let q = crate::mmc::subchannel::q_of(&raw);
-        let track = self.tracks.last_mut();
         let in_lead_in = lba < self.start - PRE_GAP;
         if let Some(digits) = parse_catalog(&q) {
             self.session.catalog = Some(digits);
-        } else if let (Some(code), Some(track)) = (parse_isrc(&q), track) {
-            track.cd.isrc = Some(code);
+        } else if let Some(code) = parse_isrc(&q) {
+            match self.tracks.last_mut().filter(|_| self.pause.is_none()) {
+                Some(track) => track.cd.isrc = Some(code),
+                None => self.isrc = Some(code),
+            }
         } else if let Some(position) = Position::parse(&q) {
             if in_lead_in { self.point(&position, &q) } else { self.position(lba, &position) }
         }
@@ -161,7 +166,7 @@ impl Raw {
                     whole: true,
                     sub_channel: true,
                     pause,
-                    isrc: None,
+                    isrc: self.isrc.take(),
                 };
                 self.tracks.push(Track { cd, ..Track::at(here, TrackState::Open) });
             }

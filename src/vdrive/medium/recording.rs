@@ -4,7 +4,7 @@ use crate::mmc::BLOCK;
 use crate::mmc::cue::{DataForm, SectorMode};
 use crate::mmc::page::DataBlock;
 use crate::mmc::sector::{FORM_2, SECTOR, SUB_HEADER_END, Sector, mode_1, mode_2, scramble, xa};
-use crate::mmc::subchannel::{Q, RAW, raw};
+use crate::mmc::subchannel::{RAW, raw, with_crc};
 
 /// What is sent of the main channel of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,8 @@ impl SentSub {
     pub fn p_to_w(self, bytes: &[u8]) -> [u8; RAW] {
         match self {
             Self::Pq => {
-                let q: [u8; Q] = padded(&bytes[..bytes.len().min(Q)]);
+                // The check bytes are the drive's to make; what hosts send there is anything.
+                let q = with_crc(padded(&bytes[..bytes.len().min(10)]));
                 raw(bytes.get(15).is_some_and(|p| p & 0x80 != 0), &q)
             }
             Self::Nothing | Self::Symbols | Self::Raw => padded(bytes),

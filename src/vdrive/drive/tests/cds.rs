@@ -484,7 +484,8 @@ fn raw_q(lba: i32) -> [u8; 12] {
         -150..0 => position(4, 1, 0, 0),
         0..300 => position(4, 1, 1, 0),
         300..450 => position(0, 2, 0, 450),
-        700 => return crate::mmc::subchannel::isrc(0, b"DEABC0712345", 7),
+        // A pause is the next track's already.
+        350 | 700 => return crate::mmc::subchannel::isrc(0, b"DEABC0712345", 7),
         450..900 => position(0, 2, 1, 450),
         _ => position(0, LEAD_OUT, 1, 900),
     };
@@ -503,7 +504,8 @@ fn raw_block(lba: i32, block_type: u8) -> Vec<u8> {
     }
     let q = raw_q(lba);
     match block_type {
-        1 => [&main[..], &q, &[0; 4]].concat(),
+        // Its check bytes are the drive's.
+        1 => [&main[..], &q[..10], &[0; 6]].concat(),
         // A bit of R in every byte.
         _ => [&main[..], &crate::mmc::subchannel::raw(false, &q).map(|byte| byte | 0x20)].concat(),
     }
@@ -555,6 +557,7 @@ fn a_raw_session_is_what_its_sub_channels_say() {
         assert_eq!(bench.sectors(320, 1, 0x10, 0), sound(320));
         let code = bench.ask(&ReadSubChannel::new(ReadSubChannel::ISRC, 2, 24));
         assert_eq!(code[9..21], *b"DEABC0712345");
+        assert_eq!(bench.ask(&ReadSubChannel::new(ReadSubChannel::ISRC, 1, 24))[8..21], [0; 13]);
         let channels = bench.sectors(460, 1, 0, 1);
         assert_eq!(q_of(channels[..].try_into().unwrap()), raw_q(460));
         assert_eq!(channels[0] & 0x3f, if block_type == 1 { 0 } else { 0x20 });
