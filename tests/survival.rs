@@ -174,7 +174,8 @@ async fn a_worker_that_is_killed_while_it_burns_leaves_the_recorder_usable_and_t
     assert_eq!((success, error.as_str()), (false, "org.discmaster1.Error.HelperFailed"), "{message}");
     assert!(message.contains("vd0") && message.contains("unfinished"), "{message}");
     client.looked_at("vd0").await;
-    assert_eq!(burner.select().await.unwrap_err().name, "CannotWriteToMedia");
+    burner.select().await.unwrap();
+    assert_eq!(burner.record().await.unwrap_err().name, "CannotWriteToMedia", "it was not asked to close it");
     // The worker had locked the tray.
     client.call::<()>(VD0, "Recorder", "Eject", &()).await.unwrap();
     new_disc(&bench, client, "next.disc").await;

@@ -172,7 +172,8 @@ async fn is_lost_and_found(bench: &mut Bench, burner: &Burner, job: &str) {
 
     bench.plug("vd0");
     client.looked_at("vd0").await;
-    let broken = burner.select().await.unwrap_err();
+    burner.select().await.expect("a disc of which the wreck could be closed");
+    let broken = burner.record().await.unwrap_err();
     assert_eq!(broken.name, "CannotWriteToMedia", "{}", broken.message);
     bench.control("vd0", &["speed", "unlimited"]);
     goes_on(bench, burner, "fresh").await;
