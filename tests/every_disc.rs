@@ -79,7 +79,10 @@ async fn every_disc_is_what_the_table_says() {
     let setup = setup.fold(Bench::new(), |setup, (at, (_, kind))| {
         setup.recorder_with(&format!("vd{at}"), &[&format!("--create={kind}"), "--buffer=131072"])
     });
-    let bench = setup.start().await;
+    // One user's jobs on so many recorders push each other out sooner than a busy machine looks at their ends.
+    let limits = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&limits, "[limits]\njobs = 4096\njobs-per-user = 4096\n").unwrap();
+    let bench = setup.option(&format!("--config={}", limits.path().display())).start().await;
     let folder = bench.dir().join("content");
     fs::create_dir_all(folder.join("deep/er")).unwrap();
     for (name, bytes) in [("one", 300_000), ("deep/two", 1), ("deep/er/three", 900_000), ("empty", 0)] {

@@ -257,7 +257,7 @@ async fn blocks_are_whole_and_what_fits_of_them_is_kept_when_the_disc_is_full() 
     File::create(&nothing).unwrap().set_len((total - 3) * BLOCK as u64).unwrap();
     assert_eq!(album.stream(&nothing).await.name, FINE);
     assert_eq!(album.counters().await, (1, total - 3, 3));
-    let sound = vec![1; 5 * BLOCK];
+    let sound = vec![1_u8; 5 * BLOCK];
     let body = (sound.as_slice(),);
     let refusal =
         album.burner.client.refusal(&album.redbook, "Redbook", "AddAudioTrackBlocks", &body).await.unwrap();
