@@ -152,6 +152,8 @@ pub struct DiscProperties {
     pub upc_ean: String,
     /// Tracks follow each other without a gap.
     pub gapless: bool,
+    /// Tracks are written one by one, as the Image Mastering API did.
+    pub track_at_once: bool,
 }
 
 /// What is said of a track.

@@ -92,6 +92,8 @@ pub struct Progress {
     pub drive_buffer_fill: Option<f64>,
     /// Seconds that this phase is expected to take, for phases whose progress cannot be seen.
     pub expected_seconds: Option<u32>,
+    /// Tracks of an audio disc that are written, and how many it has; `None` for what has no such tracks.
+    pub tracks: Option<(u32, u32)>,
     /// A cancel is honoured now.
     pub cancelable: bool,
 }
@@ -108,6 +110,7 @@ impl Progress {
             ring_fill: None,
             drive_buffer_fill: None,
             expected_seconds: None,
+            tracks: None,
             cancelable: true,
         }
     }

@@ -14,12 +14,15 @@ use super::service::{Service, State};
 use super::session::{Activity, Format, Session};
 use super::staging::out_of_turn;
 use crate::api::audio::{
-    AUDIO_BLOCK, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, TrackProperties,
+    AUDIO_BLOCK, Album, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, TrackProperties,
 };
 use crate::api::{
-    AddSummary, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, Result,
+    AddSummary, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, RecordOptions,
+    Result,
 };
+use crate::audio::cd_text::CdText;
 use crate::wire::broker_stager::{Answer, Ask, AudioAsk};
+use crate::wire::broker_worker::{AudioOrder, AudioTrack, Expected};
 
 /// Where sound comes from that takes its time.
 #[derive(Debug)]
@@ -290,6 +293,52 @@ fn take_texts(session: &mut Session, brought: &AudioFileSummary) {
             album.disc.texts.performer.clone_from(&brought.texts.performer);
         }
     }
+}
+
+/// An album on its way to a disc.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// The order, without what the recorder and the caller have to say about it.
+    pub order: AudioOrder,
+    /// Blocks that it takes, gaps included.
+    pub blocks: u64,
+    /// What the burn's report is to tell.
+    pub notes: Vec<String>,
+}
+
+/// The order that an album makes where a recorder leaves `gap` blocks between tracks.
+pub fn ordered(album: &Album, gap: u32) -> Ordered {
+    let track = |(at, blocks): (usize, &u32)| {
+        let said = album.track(at);
+        AudioTrack {
+            blocks: *blocks,
+            gap: album.gap_before(at, gap),
+            // Points behind the end were set before the track was closed.
+            indexes: said.indexes.into_iter().filter(|point| point < blocks).collect(),
+            isrc: said.isrc.into_bytes().try_into().ok(),
+            copy: said.copy_permitted,
+            pre_emphasis: said.pre_emphasis,
+        }
+    };
+    let tracks: Vec<_> = album.state.tracks.iter().enumerate().map(track).collect();
+    let text = CdText::of(album, tracks.len());
+    let mut notes = text.notes;
+    notes.extend(album.state.padded.iter().map(|number| {
+        format!(
+            "Track {number} was shorter than four seconds, and was filled up with silence to that length."
+        )
+    }));
+    let sound = album.state.sound();
+    let gaps: u64 = tracks.iter().map(|track| u64::from(track.gap)).sum();
+    let order = AudioOrder {
+        tracks,
+        catalog: album.disc.upc_ean.clone().into_bytes().try_into().ok(),
+        packs: text.packs,
+        at_once: !album.disc.track_at_once,
+        options: RecordOptions::default(),
+        expected: Expected { profile: 0, next_writable: 0, free_blocks: 0 },
+    };
+    Ordered { order, blocks: sound + gaps, notes }
 }
 
 /// Refuses a disc that cannot become an audio disc.

@@ -32,7 +32,7 @@ pub fn file(dict: Dict) -> Result<(AudioFileOptions, bool)> {
     from.finish().map(|()| (options, wait))
 }
 
-/// Properties of a disc, laid over the present ones: the texts, `DiscId`, `Genre` and `UpcEan` s, `Gapless` b.
+/// Properties of a disc, laid over the present ones: the texts, `DiscId`, `Genre` and `UpcEan` s, `Gapless` and `TrackAtOnce` b.
 pub fn disc(dict: Dict, present: DiscProperties) -> Result<DiscProperties> {
     let mut from = Reader::new(dict);
     let mut disc = present;
@@ -43,6 +43,7 @@ pub fn disc(dict: Dict, present: DiscProperties) -> Result<DiscProperties> {
         disc.upc_ean = check_upc_ean(&number)?;
     }
     disc.gapless = from.take("Gapless")?.unwrap_or(disc.gapless);
+    disc.track_at_once = from.take("TrackAtOnce")?.unwrap_or(disc.track_at_once);
     from.finish().map(|()| disc)
 }
 
@@ -83,6 +84,7 @@ pub fn disc_dict(disc: &DiscProperties) -> Dict {
     dict.insert("Genre".to_owned(), string(&disc.genre));
     dict.insert("UpcEan".to_owned(), string(&disc.upc_ean));
     dict.insert("Gapless".to_owned(), disc.gapless.into());
+    dict.insert("TrackAtOnce".to_owned(), disc.track_at_once.into());
     dict
 }
 
@@ -160,6 +162,6 @@ mod tests {
         );
         let shown = disc_dict(&set.unwrap());
         assert_eq!(String::try_from(shown["UpcEan"].try_clone().unwrap()).unwrap(), "0724384260958");
-        assert_eq!(shown.len(), 10);
+        assert_eq!(shown.len(), 11);
     }
 }

@@ -11,6 +11,8 @@ pub enum Event {
     AddProgress(u64, u64),
     /// Recording: done and total, in blocks.
     BlockProgress(u64, u64),
+    /// Recording an audio disc: done and total, in tracks.
+    TrackProgress(u32, u32),
     /// Silence follows until the first block, for about so many seconds.
     PreparingBurn(u32),
     /// Silence follows until the end, for about so many seconds.
@@ -27,6 +29,7 @@ pub struct BurnEvents {
     prepared: bool,
     closing: bool,
     blocks: Blocks,
+    tracks: Option<u32>,
 }
 
 /// Progress in steps that begin at nothing and end at all.
@@ -55,8 +58,12 @@ impl BurnEvents {
                 self.prepare(0, &mut events);
                 let told = self.blocks.step(progress.done, progress.total, due);
                 events.extend(told.into_iter().map(|done| Event::BlockProgress(done, progress.total)));
+                self.track(progress, &mut events);
             }
-            Phase::Flushing => self.written(&mut events),
+            Phase::Flushing => {
+                self.track(progress, &mut events);
+                self.written(&mut events);
+            }
             Phase::Closing => self.close(seconds, &mut events),
             Phase::Verifying | Phase::Ejecting => self.close(0, &mut events),
         }
@@ -68,6 +75,14 @@ impl BurnEvents {
         let mut events = Vec::new();
         self.close(0, &mut events);
         events
+    }
+
+    /// Tracks are told one by one: reports may leave some out.
+    fn track(&mut self, progress: &Progress, events: &mut Vec<Event>) {
+        let Some((done, total)) = progress.tracks else { return };
+        let from = self.tracks.map_or(0, |told| told.saturating_add(1));
+        events.extend((from..=done.min(total)).map(|done| Event::TrackProgress(done, total)));
+        self.tracks = Some(done.max(self.tracks.unwrap_or(0)));
     }
 
     fn prepare(&mut self, seconds: u32, events: &mut Vec<Event>) {
@@ -141,6 +156,20 @@ impl Blocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_track_is_told_once_and_in_order() {
+        let mut burn = BurnEvents::default();
+        let mut told = Vec::new();
+        for (phase, done) in
+            [(Phase::Writing, 0), (Phase::Writing, 2), (Phase::Writing, 2), (Phase::Flushing, 3)]
+        {
+            let progress = Progress { tracks: Some((done, 3)), ..Progress::begin(phase) };
+            told.extend(burn.report(&progress, false));
+        }
+        told.retain(|event| matches!(event, Event::TrackProgress(..)));
+        assert_eq!(told, [0, 1, 2, 3].map(|done| Event::TrackProgress(done, 3)));
+    }
 
     fn report(phase: Phase, done: u64, total: u64, seconds: Option<u32>) -> Progress {
         Progress { done, total, expected_seconds: seconds, ..Progress::begin(phase) }

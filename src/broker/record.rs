@@ -16,14 +16,14 @@ use super::select;
 use super::service::{Service, asker, forgotten};
 use super::session::{Activity, Decided, Format, Selection};
 use super::stager_link::{Request, StagerLink};
-use super::staging::{blocks, out_of_turn};
+use super::staging::blocks;
 use super::worker_link::{Ended, WorkerLink};
 use crate::api::{
     Detail, DiscStatus, Error, ErrorKind, Inspection, Medium, Multisession, Operation, Phase, Progress,
     RecordOptions, Report, Result, Unfinished, names,
 };
-use crate::wire::broker_stager::{Answer, Ask};
-use crate::wire::broker_worker::{Expected, RecordOrder, ToWorker};
+use crate::wire::broker_stager::{Ask, AudioAsk};
+use crate::wire::broker_worker::{AudioOrder, Expected, RecordOrder, ToWorker};
 use crate::wire::ring;
 
 /// A burn, from the moment that it is accepted.
@@ -33,6 +33,8 @@ struct Burn {
     handle: Handle,
     selection: Selection,
     options: RecordOptions,
+    /// The tracks of an audio disc.
+    album: Option<audio::Ordered>,
     events: BurnEvents,
 }
 
@@ -107,14 +109,10 @@ impl Service {
     /// `NotOpened`, `NoActiveFormat`, `NoActiveRecorder`, `DeviceNotPresent`, `Busy`, `InvalidImage`,
     /// `DeviceNotAccessible`, `MediumNotPresent`, `WrongDisc`, `CannotWriteToMedia`, `NotSupported`, `LimitsExceeded`.
     pub fn record(&self, caller: &Caller, number: u64, mut options: RecordOptions) -> Result<Handle> {
-        let (selection, about) = {
+        let (selection, about, album) = {
             let state = self.state();
             let session = state.session(number)?;
             let selection = session.check_record()?.clone();
-            if session.format == Some(Format::Redbook) {
-                let message = "Audio discs can be staged, and not yet recorded.";
-                return Err(Error::new(ErrorKind::NotSupported, message));
-            }
             let id = &selection.recorder;
             let present = state.recorder(id)?;
             state.locks.check_not_exclusive(id, &[asker(caller), session.asker(&caller.sender)])?;
@@ -131,7 +129,9 @@ impl Service {
                 uid: session.owner.uid,
                 connection: session.owner.connection.clone(),
             };
-            (selection, about)
+            let album = (session.format == Some(Format::Redbook))
+                .then(|| audio::ordered(&session.album, state.gap(session)));
+            (selection, about, album)
         };
         let turn = self.reserve(&selection.recorder, recorder::Activity::Burning)?;
         let handle = {
@@ -154,6 +154,7 @@ impl Service {
             handle: handle.clone(),
             selection,
             options,
+            album,
             events: BurnEvents::default(),
         };
         tokio::spawn(burn.run(turn));
@@ -181,13 +182,16 @@ impl Service {
     /// Goes on with a burn of an earlier broker, or begins it anew where its worker had no order yet.
     pub fn resume_burn(&self, begun: Begun, turn: Turn) {
         let Begun { handle, about, wishes, ordered, worker, feed, .. } = begun;
-        let (session, selection, stager, progress) = {
+        let (session, selection, stager, progress, album) = {
             let state = self.state();
             let number = about.session.unwrap_or_default();
             let session = state.sessions.get(&number);
             let selection = session.and_then(|session| session.selection.clone());
             let progress = state.jobs.get(handle.number).map(|job| job.progress);
-            (number, selection, session.and_then(|session| session.stager.clone()), progress)
+            let album = session
+                .filter(|session| session.format == Some(Format::Redbook))
+                .map(|session| audio::ordered(&session.album, state.gap(session)));
+            (number, selection, session.and_then(|session| session.stager.clone()), progress, album)
         };
         let Some(selection) = selection else {
             let message = "The session of this burn is gone. If a disc was being written, look at it before you use it again.";
@@ -196,7 +200,7 @@ impl Service {
         };
         let (service, options) = (self.clone(), wishes.unwrap_or_default());
         let events = progress.filter(|_| ordered).map(|told| BurnEvents::told(&told)).unwrap_or_default();
-        let mut burn = Burn { service, session, handle, selection, options, events };
+        let mut burn = Burn { service, session, handle, selection, options, album, events };
         tokio::spawn(async move {
             if !ordered {
                 // What was asked of the stager before comes to its end first.
@@ -250,10 +254,12 @@ impl Burn {
         let start = self.selection.start;
         let redirects = start > 0 && self.selection.medium.status == DiscStatus::Other;
         let stager = self.service.stager(self.session).await?;
-        let plan = stager.begin(Ask::Plan { start, redirects }, &[]).await?;
-        let blocks = match stager.follow(plan, &self.handle, |_| {}).await? {
-            Answer::Blocks(blocks) => blocks,
-            other => return Err(out_of_turn(&other)),
+        let blocks = match &self.album {
+            Some(album) => album.blocks,
+            None => {
+                let plan = stager.begin(Ask::Plan { start, redirects }, &[]).await?;
+                blocks(stager.follow(plan, &self.handle, |_| {}).await?)?
+            }
         };
         if self.options.unmount {
             turn.unmount().await?;
@@ -289,6 +295,7 @@ impl Burn {
         match (ended.result, feed) {
             (Ok(mut report), feed) => {
                 self.tell_of_hidden(&mut report);
+                report.notes.extend(self.album.iter().flat_map(|album| album.notes.clone()));
                 // It has nothing to say but that it has finished, and takes no other request before.
                 if let Some(Feed { stager, mut request }) = feed
                     && let Err(error) = stager.last_word(&mut request).await
@@ -346,22 +353,24 @@ impl Burn {
             Error::new(ErrorKind::Generic, message)
         })?;
         let medium = &self.selection.medium;
-        let order = RecordOrder {
-            blocks,
-            start,
-            options: self.options,
-            expected: Expected {
-                profile: medium.profile,
-                next_writable: start,
-                free_blocks: self.selection.free,
-            },
-            imprint: self.selection.imprint,
+        let options = self.options;
+        let expected =
+            Expected { profile: medium.profile, next_writable: start, free_blocks: self.selection.free };
+        let (feed, order) = match &self.album {
+            Some(album) => {
+                let album = album.order.clone();
+                (Ask::Audio(AudioAsk::Feed), ToWorker::RecordAudio(AudioOrder { options, expected, ..album }))
+            }
+            None => {
+                let imprint = self.selection.imprint;
+                (Ask::Feed, ToWorker::Record(RecordOrder { blocks, start, options, expected, imprint }))
+            }
         };
         // The stager first: whatever becomes of it, the worker sees it in the ring and closes the disc properly.
-        let request = stager.begin(Ask::Feed, &[producer.memory.as_fd(), producer.wake.as_fd()]).await?;
+        let request = stager.begin(feed, &[producer.memory.as_fd(), producer.wake.as_fd()]).await?;
         let lent = [consumer.memory.as_fd(), consumer.wake.as_fd()];
         self.service.order(self.handle.number, request.id);
-        Ok((request, worker.send(&ToWorker::Record(order), &lent).await))
+        Ok((request, worker.send(&order, &lent).await))
     }
 
     async fn follow(&mut self, worker: &WorkerLink) -> Ended {

@@ -131,6 +131,7 @@ impl Tree {
             Event::PnpActivity => SessionObject::pnp_activity(&to).await,
             Event::AddProgress(done, total) => SessionObject::add_progress(&to, done, total).await,
             Event::BlockProgress(done, total) => SessionObject::block_progress(&to, done, total).await,
+            Event::TrackProgress(done, total) => SessionObject::track_progress(&to, done, total).await,
             Event::PreparingBurn(seconds) => SessionObject::preparing_burn(&to, seconds).await,
             Event::ClosingDisc(seconds) => SessionObject::closing_disc(&to, seconds).await,
             Event::BurnComplete(error, message) => SessionObject::burn_complete(&to, &error, &message).await,

@@ -4,12 +4,14 @@
 //! itself and its disc; [`check`] refuses what cannot work; [`kind`] has a recipe for each medium; [`plan`] is what
 //! comes out; [`explain`] prints it, one line a step. The worker runs a plan; a dry run prints the same plan.
 
+mod audio;
 mod check;
 mod explain;
 mod facts;
 mod kind;
 mod plan;
 
+pub use audio::{AudioAct, AudioPlan, plan_audio};
 pub use check::Refusal;
 pub use facts::{Facts, Format, FormatState, SessionState};
 pub use plan::{

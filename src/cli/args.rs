@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::commands::{burn, eject, erase, format, image, info, jobs, list, load, monitor};
+use super::commands::{audio, burn, eject, erase, format, image, info, jobs, list, load, monitor};
 use super::exit::Exit;
 
 /// Record discs, and see to recorders, through the discmaster service.
@@ -32,6 +32,7 @@ pub enum Command {
     List(list::ListArgs),
     Info(info::InfoArgs),
     Burn(burn::BurnArgs),
+    Audio(audio::AudioArgs),
     Image(image::ImageArgs),
     Erase(erase::EraseArgs),
     Format(format::FormatArgs),

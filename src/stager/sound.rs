@@ -303,7 +303,7 @@ impl Sound {
     /// # Errors
     /// `FileAccess` when the stash cannot be read, `UserAbort`, or `HelperFailed` when the recorder's side is gone.
     pub fn feed(&self, end: RingEnd, pulse: &mut Pulse<'_>) -> Result<()> {
-        let mut producer = Producer::attach(end).map_err(ring_failed)?;
+        let mut producer = Producer::attach(end).map_err(ring_failed)?.of_blocks(AUDIO_BLOCK);
         let result = self.stream_out(&mut producer, pulse);
         match &result {
             Ok(()) => producer.finish(),

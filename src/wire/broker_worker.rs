@@ -16,6 +16,8 @@ pub enum ToWorker {
     Inspect,
     /// Record what comes through the ring, whose two descriptors (memory, wake) travel with the frame.
     Record(RecordOrder),
+    /// Record the sound that comes through the ring, likewise, as an audio disc.
+    RecordAudio(AudioOrder),
     /// Read blocks for a stager, whose questions come through the socket that travels with the frame, until it leaves.
     Read(ReadOrder),
     /// Close the disc's last session, which was cut off.
@@ -59,6 +61,48 @@ pub struct RecordOrder {
     pub expected: Expected,
     /// The session whose tree was imported into the image; another one there is `WrongDisc`.
     pub imprint: Option<Imprint>,
+}
+
+/// An audio disc as the broker orders it. The tracks' sound comes through the ring one behind another, gaps left out; every
+/// track begins a chunk, and every chunk is whole blocks of 2352 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioOrder {
+    /// The tracks.
+    pub tracks: Vec<AudioTrack>,
+    /// The media catalog number, in digits.
+    pub catalog: Option<[u8; 13]>,
+    /// CD-TEXT; none when there is none.
+    pub packs: Vec<[u8; 18]>,
+    /// The session is written at once, if the drive can do that.
+    pub at_once: bool,
+    /// Wishes of the caller.
+    pub options: RecordOptions,
+    /// What the disc looked like when the burn was planned; a difference is `WrongDisc`.
+    pub expected: Expected,
+}
+
+/// A track of an audio disc. Blocks are of 2352 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioTrack {
+    /// Its length.
+    pub blocks: u32,
+    /// Silent blocks before it; the first track's are those of every disc.
+    pub gap: u32,
+    /// Where its index points from 2 on lie, from its beginning; ascending.
+    pub indexes: Vec<u32>,
+    /// The recording's code.
+    pub isrc: Option<[u8; 12]>,
+    /// It may be copied digitally.
+    pub copy: bool,
+    /// Its sound has pre-emphasis.
+    pub pre_emphasis: bool,
+}
+
+impl AudioOrder {
+    /// Blocks of sound; exactly so many come through the ring.
+    pub fn blocks(&self) -> u64 {
+        self.tracks.iter().map(|track| u64::from(track.blocks)).sum()
+    }
 }
 
 /// What may be read for a stager.

@@ -70,6 +70,11 @@ impl<'a> Drive<'a> {
         self.progress.update(self.host, change);
     }
 
+    /// Shows how many tracks of an audio disc are written.
+    pub(super) fn show_tracks(&mut self, done: u32, total: u32) {
+        self.progress.tracks(self.host, done, total);
+    }
+
     /// Learns what this drive does otherwise, for operations that begin without a look.
     pub(super) fn get_to_know(&mut self) -> Result<(), Trouble> {
         let answer = self.query(&Inquiry::new(InquiryData::LEN as u16))?.unwrap_or_default();

@@ -53,7 +53,7 @@ impl Reporter {
 
     fn enter(&mut self, host: &mut dyn Host, begun: Progress) {
         let ring_fill = self.current.ring_fill.filter(|_| begun.phase == Phase::Writing);
-        self.current = Progress { ring_fill, ..begun };
+        self.current = Progress { ring_fill, tracks: self.current.tracks, ..begun };
         self.mark = (host.now(), 0);
         self.show(host);
     }
@@ -66,6 +66,12 @@ impl Reporter {
         }
         change(&mut self.current);
         self.take_rate(now);
+        self.show(host);
+    }
+
+    /// Takes in how many tracks of an audio disc are written, and shows it.
+    pub fn tracks(&mut self, host: &mut dyn Host, done: u32, total: u32) {
+        self.current.tracks = Some((done, total));
         self.show(host);
     }
 

@@ -180,7 +180,8 @@ fn ready(drive: &mut Drive<'_>) -> Result<bool, Trouble> {
     }
 }
 
-fn configuration(drive: &mut Drive<'_>) -> Result<Configuration, Trouble> {
+/// The drive's features.
+pub(super) fn configuration(drive: &mut Drive<'_>) -> Result<Configuration, Trouble> {
     let answer = drive.ask(&GetConfiguration::new(GetConfiguration::ALL, 0, CONFIGURATION), During::Query)?;
     Ok(Configuration::parse(&answer)?)
 }

@@ -30,6 +30,7 @@ mod refresh;
 mod resume;
 mod serve;
 mod shield;
+mod sound;
 mod speed;
 mod steps;
 mod tray;

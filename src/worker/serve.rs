@@ -6,7 +6,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
 
 use crate::api::{self, Device, ErrorKind, Inspection, Report};
 use crate::mmc::transport::Traced;
-use crate::wire::broker_worker::{FromWorker, ReadOrder, RecordOrder, ToWorker};
+use crate::wire::broker_worker::{FromWorker, ReadOrder, ToWorker};
 use crate::wire::ring::{Consumer, RingEnd};
 use crate::wire::{Channel, ChannelError};
 
@@ -15,7 +15,7 @@ use super::broker::Broker;
 use super::device::{self, AnyTransport};
 use super::drive::Drive;
 use super::error::with_command;
-use super::{erase, inspect, lend, record, refresh, tray};
+use super::{erase, inspect, lend, record, refresh, sound, tray};
 
 /// A worker's end of its channel.
 pub type WorkerEnd = Channel<ToWorker, FromWorker>;
@@ -51,6 +51,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             ToWorker::Inspect
             | ToWorker::Read(_)
             | ToWorker::Record(_)
+            | ToWorker::RecordAudio(_)
             | ToWorker::CloseUnfinished
             | ToWorker::Erase { .. }
             | ToWorker::Format { .. }
@@ -62,6 +63,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
             ToWorker::Inspect
             | ToWorker::Read(_)
             | ToWorker::Record(_)
+            | ToWorker::RecordAudio(_)
             | ToWorker::CloseUnfinished
             | ToWorker::Erase { .. }
             | ToWorker::Format { .. }
@@ -161,7 +163,11 @@ fn operate(
 ) -> (FromWorker, bool) {
     let changes = matches!(
         ask,
-        ToWorker::Record(_) | ToWorker::CloseUnfinished | ToWorker::Erase { .. } | ToWorker::Format { .. }
+        ToWorker::Record(_)
+            | ToWorker::RecordAudio(_)
+            | ToWorker::CloseUnfinished
+            | ToWorker::Erase { .. }
+            | ToWorker::Format { .. }
     );
     let mut broker = Broker::new(channel, changes);
     let mut inspection = None;
@@ -176,7 +182,12 @@ fn operate(
     let result = alone.and_then(|alone| {
         let mut drive = Drive::new(device, &mut broker);
         let result = match ask {
-            ToWorker::Record(order) => burn(&mut drive, &order, fds),
+            ToWorker::Record(order) => {
+                burn(&mut drive, fds, |drive, ring| record::record(drive, &order, ring))
+            }
+            ToWorker::RecordAudio(order) => {
+                burn(&mut drive, fds, |drive, ring| sound::record(drive, &order, ring))
+            }
             ToWorker::Read(order) => read(&mut drive, order, fds).map(|()| Report::default()),
             ToWorker::CloseUnfinished => erase::close_unfinished(&mut drive).map(|()| Report::default()),
             ToWorker::Erase { full, eject } => {
@@ -220,6 +231,7 @@ fn operate(
 const fn takes_the_disc_out(ask: &ToWorker) -> bool {
     match ask {
         ToWorker::Record(order) => order.options.eject,
+        ToWorker::RecordAudio(order) => order.options.eject,
         ToWorker::Erase { eject, .. } | ToWorker::Format { eject, .. } => *eject,
         _ => false,
     }
@@ -244,7 +256,11 @@ fn read(drive: &mut Drive<'_>, order: ReadOrder, fds: Vec<OwnedFd>) -> api::Resu
     lend::lend(drive, order, socket)
 }
 
-fn burn(drive: &mut Drive<'_>, order: &RecordOrder, fds: Vec<OwnedFd>) -> api::Result<Report> {
+fn burn(
+    drive: &mut Drive<'_>,
+    fds: Vec<OwnedFd>,
+    record: impl FnOnce(&mut Drive<'_>, Consumer) -> api::Result<Report>,
+) -> api::Result<Report> {
     let broken = |why: String| api::Error::new(ErrorKind::HelperFailed, why).with("source", "ring");
     let [memory, wake] = <[OwnedFd; 2]>::try_from(fds).map_err(|fds| {
         broken(format!("A burn came with {} descriptors instead of a ring's two.", fds.len()))
@@ -256,7 +272,7 @@ fn burn(drive: &mut Drive<'_>, order: &RecordOrder, fds: Vec<OwnedFd>) -> api::R
     if let Err(error) = locked {
         tracing::debug!(%error, "the memory stays pageable");
     }
-    let report = record::record(drive, order, ring);
+    let report = record(drive, ring);
     if locked.is_ok() {
         let _ = munlockall();
     }
@@ -293,18 +309,27 @@ mod tests {
 
     use super::*;
     use crate::api::RecordOptions;
-    use crate::wire::broker_worker::Expected;
+    use crate::wire::broker_worker::{AudioOrder, Expected, RecordOrder};
 
     #[test]
     fn what_may_be_asked_when_is_this_table() {
         let expected = Expected { profile: 9, next_writable: 0, free_blocks: 1 };
         let options = RecordOptions::default();
         let order = RecordOrder { blocks: 1, start: 0, options, expected, imprint: None };
+        let audio = AudioOrder {
+            tracks: vec![],
+            catalog: None,
+            packs: vec![],
+            at_once: true,
+            options: RecordOptions::default(),
+            expected,
+        };
         let asks = [
             ("open", ToWorker::Open(Device::Scsi("/dev/sr0".into()))),
             ("inspect", ToWorker::Inspect),
             ("read", ToWorker::Read(ReadOrder { end: 1 })),
             ("record", ToWorker::Record(order)),
+            ("audio", ToWorker::RecordAudio(audio)),
             ("close", ToWorker::CloseUnfinished),
             ("erase", ToWorker::Erase { full: false, eject: false }),
             ("format", ToWorker::Format { choice: None, full: false, eject: false }),
@@ -324,6 +349,7 @@ mod tests {
              inspect [Denied, Granted, Denied]\n\
              read    [Denied, Granted, Denied]\n\
              record  [Denied, Granted, Denied]\n\
+             audio   [Denied, Granted, Denied]\n\
              close   [Denied, Granted, Denied]\n\
              erase   [Denied, Granted, Denied]\n\
              format  [Denied, Granted, Denied]\n\

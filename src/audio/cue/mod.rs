@@ -2,14 +2,18 @@
 //!
 //! - `text`: from bytes in whatever encoding to characters
 //! - `parse`: what a sheet says
+//! - `stream`: the sound that it speaks of
 //! - `write`: a sheet that says it
 
 mod parse;
+mod stream;
 mod text;
 mod write;
 
 use crate::api::audio::{DiscProperties, TrackProperties};
 
+pub use parse::{CueError, SHEET_MAX};
+pub use stream::{Sounds, StreamError};
 pub use text::decode;
 
 /// A sheet.

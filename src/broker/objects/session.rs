@@ -158,6 +158,9 @@ impl SessionObject {
     pub async fn block_progress(emitter: &SignalEmitter<'_>, completed: u64, total: u64) -> zbus::Result<()>;
 
     #[zbus(signal)]
+    pub async fn track_progress(emitter: &SignalEmitter<'_>, completed: u32, total: u32) -> zbus::Result<()>;
+
+    #[zbus(signal)]
     pub async fn preparing_burn(emitter: &SignalEmitter<'_>, seconds: u32) -> zbus::Result<()>;
 
     #[zbus(signal)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify};
 
-mod discs;
+pub(super) mod discs;
 
 use discs::*;
 

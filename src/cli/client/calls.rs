@@ -158,6 +158,36 @@ impl Client {
         self.path_of(format, "Joliet", "AddPath", &(path, options.0)).await
     }
 
+    /// `Redbook.CreateAudioTrack`.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn create_track(&self, format: &str) -> Result<()> {
+        self.call(format, &full("Redbook"), "CreateAudioTrack", &0_u32).await
+    }
+
+    /// `Redbook.AddAudioTrackStream` or `AddAudioFile`: the job's path.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn add_sound(
+        &self,
+        format: &str,
+        method: &str,
+        sound: BorrowedFd<'_>,
+        options: Options,
+    ) -> Result<String> {
+        self.path_of(format, "Redbook", method, &(zbus::Fd::from(sound), options.0)).await
+    }
+
+    /// `Redbook.SetAudioTrackProperties`.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn set_track(&self, format: &str, track: u32, properties: Options) -> Result<()> {
+        self.call(format, &full("Redbook"), "SetAudioTrackProperties", &(track, properties.0)).await
+    }
+
     /// `Session.RecordDisc`: the job's path.
     ///
     /// # Errors

@@ -26,6 +26,18 @@ impl Options {
         if value { self.with(key, Variant::new(true)) } else { self }
     }
 
+    /// A yes or no that is said either way.
+    #[must_use]
+    pub fn setting(self, key: &'static str, value: bool) -> Self {
+        self.with(key, Variant::new(value))
+    }
+
+    /// Numbers.
+    #[must_use]
+    pub fn numbers(self, key: &'static str, values: Vec<u32>) -> Self {
+        self.with(key, Variant::from(values))
+    }
+
     /// A number, if there is one.
     #[must_use]
     pub fn number(self, key: &'static str, value: Option<u32>) -> Self {

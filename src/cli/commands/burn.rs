@@ -28,7 +28,7 @@ use super::sources::sources;
 /// With --json, a line each: event "progress" (job, phase, share 0 to 1, done and total in bytes, rate in bytes a
 /// second, medium, ring and drive 0 to 1, left in seconds; what is not known is null, a total of 0 is not known), then
 /// event "completed" (job, recorder, bytes, simulated, details, notes), or event "detached" (job, recorder).
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BurnArgs {
     /// Folders and files to burn
     #[arg(required = true, value_name = "DIR")]
@@ -81,13 +81,14 @@ pub struct BurnArgs {
 }
 
 /// How a disc is checked after writing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Check {
     /// Not at all.
     None,
     /// Its structure is read again.
     Quick,
     /// Every block is read and compared.
+    #[default]
     Full,
 }
 
@@ -140,7 +141,7 @@ pub async fn run(bus: Bus, args: &BurnArgs, screen: &mut Screen) -> Result<()> {
 }
 
 /// Checks a speed's form; what "16x" is, only the disc tells.
-fn speed(text: &str) -> std::result::Result<String, String> {
+pub(super) fn speed(text: &str) -> std::result::Result<String, String> {
     Speed::parse(text, Family::Cd)
         .map(|_| text.to_owned())
         .ok_or_else(|| "a speed is a factor such as 16x or 2.4x, or kB/s such as 22160".to_owned())

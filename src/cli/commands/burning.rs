@@ -23,13 +23,20 @@ use super::sources::Source;
 const PARTING: Duration = Duration::from_secs(2);
 
 /// A burn on its way. What is there tells how far it is.
-#[derive(Default)]
 pub(super) struct Burning {
-    client: Option<Client>,
-    events: Option<Events>,
-    recorder: Option<RecorderView>,
-    session: Option<String>,
-    job: Option<String>,
+    pub(super) client: Option<Client>,
+    pub(super) events: Option<Events>,
+    pub(super) recorder: Option<RecorderView>,
+    pub(super) session: Option<String>,
+    pub(super) job: Option<String>,
+    /// Bytes of a block.
+    pub(super) block: usize,
+}
+
+impl Default for Burning {
+    fn default() -> Self {
+        Self { client: None, events: None, recorder: None, session: None, job: None, block: BLOCK }
+    }
 }
 
 impl Burning {
@@ -163,7 +170,7 @@ impl Burning {
     fn tell(&self, args: &BurnArgs, end: &Completion, screen: &Screen) -> Result<()> {
         let (job, recorder) =
             (self.job.as_deref(), self.recorder.as_ref().map_or("", |recorder| &recorder.id));
-        let bytes = end.number("blocks").map(|blocks| blocks.saturating_mul(BLOCK as u64));
+        let bytes = end.number("blocks").map(|blocks| blocks.saturating_mul(self.block as u64));
         if screen.json() {
             return screen.object(&json!({
                 "event": "completed", "job": job, "recorder": recorder, "bytes": bytes,

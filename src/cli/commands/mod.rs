@@ -1,5 +1,6 @@
 //! The commands, a file each: what can be typed, and what it does.
 
+pub mod audio;
 pub mod burn;
 pub mod eject;
 pub mod erase;
@@ -11,6 +12,7 @@ pub mod list;
 pub mod load;
 pub mod monitor;
 
+mod album;
 mod burning;
 mod output;
 mod sources;

@@ -205,6 +205,8 @@ impl ReadCd {
         self.sector_type >> 2 & 7
     }
 
+    /// The main channel's user data alone.
+    pub const USER_DATA: u8 = 0x10;
     /// [`Self::expects`] sound.
     pub const AUDIO: u8 = 1;
 }

@@ -7,6 +7,7 @@ mod block;
 mod config;
 mod info;
 mod session;
+mod sound;
 mod unit;
 
 pub use block::{
@@ -21,6 +22,7 @@ pub use info::{
     ReadToc, ReadTrackInformation,
 };
 pub use session::{Blank, CloseTrackSession, FormatUnit, ReserveTrack, SendCueSheet, SendDiscStructure};
+pub use sound::{WriteLeadIn, WriteSound};
 pub use unit::{Inquiry, PreventAllow, RequestSense, StartStopUnit, TestUnitReady};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};

@@ -20,6 +20,10 @@ pub struct Consumer {
     head: Cell<u64>,
     /// A chunk that was not full has been taken: it was the last.
     short: bool,
+    /// Bytes of which every chunk is a multiple.
+    unit: usize,
+    /// Any chunk may have fewer bytes than it could, not only the last.
+    uneven: bool,
 }
 
 /// What a ring had to offer.
@@ -42,7 +46,21 @@ impl Consumer {
     /// `Unfit` when the memory is not a ring's, or the kernel's refusal to map it.
     pub fn attach(end: RingEnd) -> Result<Self, RingError> {
         let memory = Mapping::new(end.memory.as_fd(), Side::Consumer)?;
-        Ok(Self { memory, wake: Wake::new(end.wake), tail: 0, head: Cell::new(0), short: false })
+        Ok(Self {
+            memory,
+            wake: Wake::new(end.wake),
+            tail: 0,
+            head: Cell::new(0),
+            short: false,
+            unit: BLOCK,
+            uneven: false,
+        })
+    }
+
+    /// The same for sound: chunks are whole blocks of `unit` bytes, and any may have fewer than [`CHUNK`].
+    #[must_use]
+    pub fn of_blocks(self, unit: usize) -> Self {
+        Self { unit, uneven: true, ..self }
     }
 
     /// Copies the next chunk to the start of `into`, which holds at least [`CHUNK`] bytes. A producer that failed is
@@ -139,13 +157,13 @@ impl Consumer {
 
     fn copy(&mut self, into: &mut [u8; CHUNK]) -> Result<usize, RingError> {
         let length = self.memory.length(self.tail).load(Ordering::Relaxed) as usize;
-        if length == 0 || length > CHUNK || !length.is_multiple_of(BLOCK) {
+        if length == 0 || length > CHUNK || !length.is_multiple_of(self.unit) {
             return Err(RingError::Hostile("a chunk has an impossible length"));
         }
         if self.short {
             return Err(RingError::Hostile("a chunk follows the last one"));
         }
-        self.short = length < CHUNK;
+        self.short = length < CHUNK && !self.uneven;
         self.memory.copy_out(self.tail, &mut into[..length]);
         self.tail += 1;
         // Release: our last look at the chunk comes before the producer's first write to it.

@@ -18,6 +18,8 @@ pub struct Producer {
     /// The consumer's index as last read and found good.
     tail: u64,
     ended: bool,
+    /// Bytes of which every chunk is a multiple.
+    unit: usize,
 }
 
 impl Producer {
@@ -27,7 +29,13 @@ impl Producer {
     /// `Unfit` when the memory is not a ring's, or the kernel's refusal to map it.
     pub fn attach(end: RingEnd) -> Result<Self, RingError> {
         let memory = Mapping::new(end.memory.as_fd(), Side::Producer)?;
-        Ok(Self { memory, wake: Wake::new(end.wake), head: 0, tail: 0, ended: false })
+        Ok(Self { memory, wake: Wake::new(end.wake), head: 0, tail: 0, ended: false, unit: BLOCK })
+    }
+
+    /// The same for sound: chunks are whole blocks of `unit` bytes, and any may have fewer than [`CHUNK`].
+    #[must_use]
+    pub fn of_blocks(self, unit: usize) -> Self {
+        Self { unit, ..self }
     }
 
     /// The next chunk to fill, all [`CHUNK`] bytes of it, with unknown content; `None` while the ring is full.
@@ -57,8 +65,8 @@ impl Producer {
     /// # Errors
     /// `Misused` for another length or without a free chunk, and as for [`Producer::slot`].
     pub fn commit(&mut self, len: usize) -> Result<(), RingError> {
-        if len == 0 || len > CHUNK || !len.is_multiple_of(BLOCK) {
-            return Err(RingError::Misused("a chunk is 1 to 32 whole blocks"));
+        if len == 0 || len > CHUNK || !len.is_multiple_of(self.unit) {
+            return Err(RingError::Misused("a chunk is some whole blocks"));
         }
         if self.ended || self.is_full()? {
             return Err(RingError::Misused("there is no chunk to hand over"));

@@ -1,0 +1,442 @@
+//! Audio discs: what a session of sound consists of, at once or track by track (MMC-6 4.2.3.5).
+//!
+//! | way | steps |
+//! |---|---|
+//! | session at once | page 05h: write type 2; cue sheet; CD-TEXT into the lead-in; 150 silent blocks from −150 on; gaps and tracks without a break; flush, which closes all |
+//! | track at once | for each track page 05h: write type 1, its codes, its gap; write where the drive says; flush, which ends the track; close session (f2) at the end |
+
+use std::fmt;
+
+use crate::api::audio::{RUN_OUT, TRACK_MIN, TRACKS_MAX};
+use crate::api::{Close, DiscStatus, Error, ErrorKind, MediaKind, Verify};
+use crate::mmc::cd_text::{MAX_PACKS, Pack};
+use crate::mmc::cue::{CueEntry, DataForm};
+use crate::mmc::msf::Msf;
+use crate::mmc::page::{DataBlock, MultiSession, WriteParameters, WriteType};
+use crate::mmc::toc::LEAD_OUT;
+use crate::wire::broker_worker::{AudioOrder, AudioTrack, Expected};
+
+use super::facts::Facts;
+
+/// The steps that record an audio disc, and the disc for which they are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioPlan {
+    /// What must be in the drive right before the first step that changes the disc.
+    pub expected: Expected,
+    /// Everything is written in one go.
+    pub at_once: bool,
+    /// The steps, in order.
+    pub steps: Vec<AudioAct>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AudioAct {
+    /// Ask for a write speed in kB/s of 1000; `None` is the drive's fastest.
+    SetSpeed(Option<u32>),
+    /// Set mode page 05h.
+    Page(WriteParameters),
+    /// Tell the drive what the session consists of.
+    CueSheet(Vec<CueEntry>),
+    /// Write CD-TEXT into the lead-in.
+    Text(Vec<Pack>),
+    /// Write silent blocks from here on.
+    Silence {
+        /// The first block's address.
+        from: i32,
+        /// Blocks.
+        blocks: u32,
+    },
+    /// Write a track's sound.
+    Sound {
+        /// Its number.
+        track: u8,
+        /// The first block's address; `None` where the drive says.
+        from: Option<i32>,
+        /// Blocks.
+        blocks: u32,
+    },
+    /// Have the drive empty its buffer onto the disc.
+    Flush,
+    /// Close the session.
+    CloseSession,
+}
+
+/// The steps that record the ordered tracks on the disc that `facts` describe, in a drive that writes sessions at once
+/// or does not.
+///
+/// # Errors
+/// Why they cannot be recorded; nothing needs to be undone then.
+pub fn plan_audio(facts: &Facts, masters: bool, order: &AudioOrder) -> Result<AudioPlan, Error> {
+    check_disc(facts, order)?;
+    check_tracks(order)?;
+    let at_once = order.at_once && masters;
+    let gaps = order.tracks.iter().skip(1).map(|track| track.gap);
+    if !at_once && gaps.clone().any(|gap| gap == 0) {
+        let message = "This drive writes audio tracks one by one, and leaves a gap between them: tracks that follow each \
+                       other without one cannot be recorded. Use another drive, or give the tracks gaps.";
+        return Err(Error::new(ErrorKind::NotSupported, message));
+    }
+    let sound: u64 = order.tracks.iter().map(|track| u64::from(track.blocks)).sum();
+    let cost = |gap: u32| u64::from(gap) + if at_once { 0 } else { RUN_OUT };
+    let needed = sound + gaps.map(cost).sum::<u64>();
+    // Without a run-out a disc takes two blocks more.
+    let available = facts.usable_blocks() + if at_once { RUN_OUT } else { 0 };
+    let last = Msf::from_lba(i32::try_from(needed).unwrap_or(i32::MAX));
+    if needed > available || last.is_none() {
+        let message = format!(
+            "The tracks take {needed} blocks of 2352 bytes with their gaps, and the disc has room for {available}. Nothing was \
+             written: leave something out, or insert a larger disc."
+        );
+        return Err(Error::new(ErrorKind::DiscFull, message)
+            .with("needed-blocks", needed)
+            .with("available-blocks", available));
+    }
+    let expected = facts.expected().ok_or_else(|| {
+        Error::new(
+            ErrorKind::DiscInfo,
+            "The drive does not tell where the disc can be written. Insert another disc.",
+        )
+    })?;
+    let underrun = facts.underrun_free && !order.options.unprotected;
+    let mut steps = vec![AudioAct::SetSpeed(order.options.speed.map(|wish| facts.speed_for(wish)))];
+    if at_once {
+        session_at_once(order, underrun, &mut steps)?;
+    } else {
+        track_at_once(order, underrun, &mut steps);
+    }
+    Ok(AudioPlan { expected, at_once, steps })
+}
+
+fn check_disc(facts: &Facts, order: &AudioOrder) -> Result<(), Error> {
+    let kind = facts.kind();
+    let disc = kind.name();
+    let refuse = |error, why: String| Err(Error::new(error, why));
+    if !matches!(kind, MediaKind::CdR | MediaKind::CdRw) {
+        return refuse(
+            ErrorKind::MediumInvalidType,
+            format!("A {disc} holds no audio tracks: insert a blank CD-R or CD-RW."),
+        );
+    }
+    if facts.protected || facts.status != DiscStatus::Blank {
+        return refuse(
+            ErrorKind::CannotWriteToMedia,
+            format!("The {disc} in the drive is not blank, and an audio disc begins on a blank one."),
+        );
+    }
+    if !facts.can_write {
+        return refuse(ErrorKind::DeviceInvalidType, format!("This drive does not record {disc} discs."));
+    }
+    if order.options.simulate && !facts.test_write {
+        return refuse(
+            ErrorKind::NotSupported,
+            format!("{disc} cannot be written in simulation by this drive. Record without `simulate`."),
+        );
+    }
+    if order.options.simulate && order.options.verify != Verify::None {
+        return refuse(
+            ErrorKind::InvalidArgs,
+            "A simulated burn leaves nothing on the disc to verify: leave out `simulate` or `verify`.".into(),
+        );
+    }
+    Ok(())
+}
+
+/// What no honest broker orders.
+fn check_tracks(order: &AudioOrder) -> Result<(), Error> {
+    let count = (1..=TRACKS_MAX).contains(&order.tracks.len());
+    let long = order.tracks.iter().all(|track| {
+        let points = track.indexes.iter().all(|at| *at > 0 && *at < track.blocks);
+        track.blocks >= TRACK_MIN && track.indexes.is_sorted() && track.indexes.len() <= 98 && points
+    });
+    if !count || !long || order.packs.len() > MAX_PACKS {
+        let message = "The tracks are not those of an audio disc: 1 to 99, of four seconds at least, with their index points \
+                       inside. Nothing was written.";
+        return Err(Error::new(ErrorKind::InvalidImage, message));
+    }
+    Ok(())
+}
+
+fn session_at_once(order: &AudioOrder, underrun: bool, steps: &mut Vec<AudioAct>) -> Result<(), Error> {
+    let page = WriteParameters {
+        underrun_protection: underrun,
+        write_type: WriteType::SessionAtOnce,
+        track_mode: 0,
+        data_block: DataBlock::RAW,
+        mcn: order.catalog,
+        ..WriteParameters::cd_track_at_once(multi(order), order.options.simulate)
+    };
+    steps.push(AudioAct::Page(page));
+    steps.push(AudioAct::CueSheet(cue_sheet(order)?));
+    if !order.packs.is_empty() {
+        steps.push(AudioAct::Text(order.packs.clone()));
+    }
+    steps.push(AudioAct::Silence { from: -PRE_GAP, blocks: PRE_GAP.unsigned_abs() });
+    let mut at = 0;
+    for (number, track) in (1..).zip(&order.tracks) {
+        let gap = if number == 1 { 0 } else { track.gap };
+        if gap > 0 {
+            steps.push(AudioAct::Silence { from: at, blocks: gap });
+            at += gap.cast_signed();
+        }
+        steps.push(AudioAct::Sound { track: number, from: Some(at), blocks: track.blocks });
+        at += track.blocks.cast_signed();
+    }
+    steps.push(AudioAct::Flush);
+    Ok(())
+}
+
+fn track_at_once(order: &AudioOrder, underrun: bool, steps: &mut Vec<AudioAct>) {
+    for (number, track) in (1..).zip(&order.tracks) {
+        let page = WriteParameters {
+            underrun_protection: underrun,
+            track_mode: control(track),
+            copy: track.copy,
+            data_block: DataBlock::RAW,
+            audio_pause: u16::try_from(track.gap).ok().filter(|gap| number > 1 && *gap > 0).unwrap_or(150),
+            mcn: order.catalog,
+            isrc: track.isrc,
+            ..WriteParameters::cd_track_at_once(multi(order), order.options.simulate)
+        };
+        steps.push(AudioAct::Page(page));
+        steps.push(AudioAct::Sound { track: number, from: None, blocks: track.blocks });
+        steps.push(AudioAct::Flush);
+    }
+    if !order.options.simulate {
+        steps.push(AudioAct::CloseSession);
+    }
+}
+
+/// What the session consists of, part by part (MMC-6, 6.37).
+fn cue_sheet(order: &AudioOrder) -> Result<Vec<CueEntry>, Error> {
+    let mut sheet = Vec::new();
+    let first = order.tracks.first().map_or(0, control);
+    let last = order.tracks.last().map_or(0, control);
+    if let Some(digits) = order.catalog {
+        let [a, b, c, d, e, f, g, rest @ ..] = digits;
+        sheet.push(text(first << 4 | CueEntry::CATALOG, [a, b, c, d, e, f, g]));
+        let [a, b, c, d, e, f] = rest;
+        sheet.push(text(first << 4 | CueEntry::CATALOG, [a, b, c, d, e, f, 0]));
+    }
+    let lead_in = DataForm::AUDIO_GENERATED.0 | if order.packs.is_empty() { 0 } else { TEXT_FOLLOWS };
+    sheet.push(entry(first, 0, 0, lead_in, Msf::default()));
+    let mut at = 0;
+    for (number, track) in (1..).zip(&order.tracks) {
+        let nibble = control(track);
+        if let Some(code) = track.isrc {
+            for half in code.as_chunks::<6>().0 {
+                let [a, b, c, d, e, f] = *half;
+                sheet.push(text(nibble << 4 | CueEntry::ISRC, [number, a, b, c, d, e, f]));
+            }
+        }
+        let gap = if number == 1 { PRE_GAP.unsigned_abs() } else { track.gap };
+        if gap > 0 {
+            let from = if number == 1 { -PRE_GAP } else { at };
+            sheet.push(entry(nibble, number, 0, DataForm::AUDIO.0, position(from)?));
+        }
+        if number > 1 {
+            at += track.gap.cast_signed();
+        }
+        sheet.push(entry(nibble, number, 1, DataForm::AUDIO.0, position(at)?));
+        for (index, from) in (2..).zip(&track.indexes) {
+            sheet.push(entry(nibble, number, index, DataForm::AUDIO.0, position(at + from.cast_signed())?));
+        }
+        at += track.blocks.cast_signed();
+    }
+    sheet.push(entry(last, LEAD_OUT, 1, DataForm::AUDIO_GENERATED.0, position(at)?));
+    Ok(sheet)
+}
+
+const fn entry(control: u8, track: u8, index: u8, form: u8, start: Msf) -> CueEntry {
+    CueEntry { control_adr: control << 4 | CueEntry::POSITION, track, index, form, scms: 0, start }
+}
+
+/// An entry whose other seven bytes are text.
+const fn text(control_adr: u8, [track, index, form, scms, minute, second, frame]: [u8; 7]) -> CueEntry {
+    CueEntry { control_adr, track, index, form, scms, start: Msf::new(minute, second, frame) }
+}
+
+fn position(lba: i32) -> Result<Msf, Error> {
+    Msf::from_lba(lba).ok_or_else(|| Error::new(ErrorKind::DiscFull, "No CD is as long as these tracks."))
+}
+
+/// The control nibble of a track of sound: bit 0 pre-emphasis, bit 1 copying permitted.
+const fn control(track: &AudioTrack) -> u8 {
+    track.pre_emphasis as u8 | (track.copy as u8) << 1
+}
+
+const fn multi(order: &AudioOrder) -> MultiSession {
+    match order.options.close {
+        Close::Finalise => MultiSession::Last,
+        Close::Appendable => MultiSession::More,
+    }
+}
+
+/// Blocks before the first track of a disc.
+const PRE_GAP: i32 = 150;
+/// The bit of the lead-in's form that says that sub-channels R to W are sent.
+const TEXT_FOLLOWS: u8 = 0x40;
+
+/// The plan, a line a step.
+impl fmt::Display for AudioPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = MediaKind::from_profile(self.expected.profile).name();
+        writeln!(
+            f,
+            "expect  {kind}, nwa {}, free {}",
+            self.expected.next_writable, self.expected.free_blocks
+        )?;
+        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+impl fmt::Display for AudioAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetSpeed(None) => f.write_str("speed   fastest"),
+            Self::SetSpeed(Some(speed)) => write!(f, "speed   {speed} kB/s"),
+            Self::Page(page) => {
+                let multi = if page.multi_session == MultiSession::Last { "00b" } else { "11b" };
+                let test = if page.test_write { ", test" } else { "" };
+                write!(
+                    f,
+                    "mode    write type {}, multi {multi}, pause {}{test}",
+                    page.write_type.number(),
+                    page.audio_pause
+                )
+            }
+            Self::CueSheet(sheet) => {
+                f.write_str("cue    ")?;
+                sheet.iter().try_for_each(|entry| {
+                    f.write_str(" ")?;
+                    entry.emit().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                })
+            }
+            Self::Text(packs) => write!(f, "text    {} packs", packs.len()),
+            Self::Silence { from, blocks } => write!(f, "silence {from} + {blocks}"),
+            Self::Sound { track, from: Some(from), blocks } => {
+                write!(f, "track   {track}: {from} + {blocks}")
+            }
+            Self::Sound { track, from: None, blocks } => write!(f, "track   {track}: next + {blocks}"),
+            Self::Flush => f.write_str("flush"),
+            Self::CloseSession => f.write_str("close   session (f2)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RecordOptions;
+
+    fn track(blocks: u32, gap: u32) -> AudioTrack {
+        AudioTrack { blocks, gap, indexes: vec![], isrc: None, copy: false, pre_emphasis: false }
+    }
+
+    fn order(tracks: Vec<AudioTrack>) -> AudioOrder {
+        AudioOrder {
+            tracks,
+            catalog: None,
+            packs: vec![],
+            at_once: true,
+            options: RecordOptions::default(),
+            expected: Expected { profile: 9, next_writable: 0, free_blocks: 359_847 },
+        }
+    }
+
+    fn cd_r() -> Facts {
+        crate::burn::tests::discs::cd_r()
+    }
+
+    fn planned(order: &AudioOrder) -> String {
+        plan_audio(&cd_r(), true, order).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_session_at_once_is_told_whole_and_written_from_its_pre_gap_on() {
+        let mut order = order(vec![track(1000, 150), track(300, 75), track(400, 0)]);
+        order.catalog = Some(*b"0724384260958");
+        order.tracks[1].isrc = Some(*b"DEA123456789");
+        order.tracks[1].copy = true;
+        order.tracks[2].indexes = vec![100];
+        order.tracks[2].pre_emphasis = true;
+        order.packs = vec![[0x80; 18]];
+        assert_eq!(
+            planned(&order),
+            "expect  CD-R, nwa 0, free 359847\n\
+             speed   fastest\n\
+             mode    write type 2, multi 00b, pause 150\n\
+             cue     0230373234333834 0232363039353800 0100004100000000 0101000000000000 0101010000000200 \
+             2302444541313233 2302343536373839 2102000000000f19 2102010000001019 1103010000001419 1103020000001532 \
+             11aa0101000019 32\n"
+                .replace("19 32", "1932")
+                .as_str()
+                .to_owned()
+                + "text    1 packs\n\
+                   silence -150 + 150\n\
+                   track   1: 0 + 1000\n\
+                   silence 1000 + 75\n\
+                   track   2: 1075 + 300\n\
+                   track   3: 1375 + 400\n\
+                   flush\n"
+        );
+    }
+
+    #[test]
+    fn tracks_at_once_have_a_page_each_and_go_where_the_drive_says() {
+        let mut order = order(vec![track(1000, 150), track(300, 75)]);
+        order.at_once = false;
+        order.options.close = Close::Appendable;
+        assert_eq!(
+            planned(&order),
+            "expect  CD-R, nwa 0, free 359847\n\
+             speed   fastest\n\
+             mode    write type 1, multi 11b, pause 150\n\
+             track   1: next + 1000\n\
+             flush\n\
+             mode    write type 1, multi 11b, pause 75\n\
+             track   2: next + 300\n\
+             flush\n\
+             close   session (f2)\n"
+        );
+    }
+
+    #[test]
+    fn the_last_block_of_a_disc_fits_and_one_more_does_not() {
+        let most = 359_849;
+        assert!(plan_audio(&cd_r(), true, &order(vec![track(most, 150)])).is_ok());
+        let error = plan_audio(&cd_r(), true, &order(vec![track(most + 1, 150)])).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DiscFull);
+        assert!(plan_audio(&cd_r(), true, &order(vec![track(1000, 0), track(most - 1000, 0)])).is_ok());
+        assert!(plan_audio(&cd_r(), true, &order(vec![track(1000, 0), track(most - 1000, 1)])).is_err());
+        // Track by track a run-out costs two.
+        let mut one_by_one = order(vec![track(most - 2, 150)]);
+        one_by_one.at_once = false;
+        assert!(plan_audio(&cd_r(), true, &one_by_one).is_ok());
+        one_by_one.tracks[0].blocks += 1;
+        assert!(plan_audio(&cd_r(), true, &one_by_one).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_is_refused_by_name() {
+        let refused = |facts: Facts, masters: bool, order: &AudioOrder| {
+            plan_audio(&facts, masters, order).err().map(|error| error.kind)
+        };
+        let good = order(vec![track(300, 150); 2]);
+        assert_eq!(refused(cd_r(), true, &good), None);
+        assert_eq!(
+            refused(Facts { profile: 0x1b, ..cd_r() }, true, &good),
+            Some(ErrorKind::MediumInvalidType)
+        );
+        let closed = Facts { status: DiscStatus::Closed, ..cd_r() };
+        assert_eq!(refused(closed, true, &good), Some(ErrorKind::CannotWriteToMedia));
+        assert_eq!(
+            refused(Facts { can_write: false, ..cd_r() }, true, &good),
+            Some(ErrorKind::DeviceInvalidType)
+        );
+        assert_eq!(refused(cd_r(), false, &order(vec![track(300, 0); 2])), Some(ErrorKind::NotSupported));
+        for wrong in [vec![], vec![track(299, 150)], vec![track(300, 150); 100]] {
+            assert_eq!(refused(cd_r(), true, &order(wrong)), Some(ErrorKind::InvalidImage));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! An audio disc in the making: from files, or from a cue sheet, to the service's tracks.
+
+use std::fs::File;
+use std::io::{self, BufWriter, PipeWriter};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use crate::api::audio::{AUDIO_BLOCK, Texts};
+use crate::api::names;
+use crate::audio::Source;
+use crate::audio::cue::{CueSheet, CueTrack, Sounds, StreamError};
+use crate::cli::args::Bus;
+use crate::cli::client::{Client, Options};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::follow::{Follow, follow};
+use crate::cli::screen::Screen;
+use crate::cli::view::RecorderView;
+
+use super::audio::AudioArgs;
+use super::burn::{BurnArgs, kilobytes};
+use super::burning::Burning;
+
+/// What is to become an audio disc.
+pub(super) enum Album {
+    /// Files, a track each.
+    Files(Vec<PathBuf>),
+    /// A cue sheet, and the folder that its files lie in.
+    Sheet(CueSheet, PathBuf),
+}
+
+impl Album {
+    /// The album that these files are.
+    ///
+    /// # Errors
+    /// A cue sheet that cannot be read, or among other files.
+    pub fn of(files: &[PathBuf]) -> Result<Self> {
+        let is_sheet = |path: &PathBuf| path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("cue"));
+        match files {
+            [sheet] if is_sheet(sheet) => {
+                let bytes = std::fs::read(sheet).map_err(|error| Failure::io(sheet.display(), &error))?;
+                let read = CueSheet::parse(&bytes)
+                    .map_err(|error| Failure::usage(format!("{}: {error}", sheet.display())))?;
+                let folder = sheet.parent().unwrap_or(Path::new("")).to_owned();
+                Ok(Self::Sheet(read, folder))
+            }
+            files if files.iter().any(is_sheet) => {
+                Err(Failure::usage("a cue sheet is a whole disc: give it alone, or the files without it"))
+            }
+            files => Ok(Self::Files(files.to_vec())),
+        }
+    }
+}
+
+impl Burning {
+    /// From the connection to the staged tracks: nothing here touches the disc.
+    pub(super) async fn stage_album(
+        &mut self,
+        bus: Bus,
+        args: &AudioArgs,
+        burn: &BurnArgs,
+        album: &Album,
+        screen: &mut Screen,
+    ) -> Result<()> {
+        self.block = AUDIO_BLOCK;
+        let client = self.client.insert(Client::connect(bus).await?);
+        self.events = Some(client.events().await?);
+        let recorders = RecorderView::all(&client.objects().await?);
+        let recorder = self.recorder.insert(RecorderView::choose(recorders, args.recorder.as_deref())?);
+        kilobytes(burn.speed.as_deref(), recorder.kind())?;
+        let options = Options::new().object("recorder", &recorder.path).text("client-name", "discmaster");
+        let session = &*self.session.insert(client.open(options).await?);
+        let format = client.select_format(session, names::REDBOOK).await?;
+        client.select_recorder(session, &recorder.path, Options::new()).await?;
+        match album {
+            Album::Files(files) => self.stage_files(args, &format, files, screen).await,
+            Album::Sheet(sheet, folder) => self.stage_sheet(args, &format, sheet, folder, screen).await,
+        }
+    }
+
+    async fn stage_files(
+        &mut self,
+        args: &AudioArgs,
+        format: &str,
+        files: &[PathBuf],
+        screen: &mut Screen,
+    ) -> Result<()> {
+        let disc = Options::new().flag("Gapless", args.gapless).flag("TrackAtOnce", args.track_at_once);
+        self.set(format, disc).await?;
+        for path in files {
+            screen.say(&format!("Taking in {}", path.display()));
+            let file = File::open(path).map_err(|error| Failure::io(path.display(), &error))?;
+            let options = Options::new().flag("gapless", args.gapless).setting("tags", args.cd_text);
+            let job = self.service()?.add_sound(format, "AddAudioFile", file.as_fd(), options).await?;
+            self.follow_sound(job, screen).await?;
+        }
+        Ok(())
+    }
+
+    async fn stage_sheet(
+        &mut self,
+        args: &AudioArgs,
+        format: &str,
+        sheet: &CueSheet,
+        folder: &Path,
+        screen: &mut Screen,
+    ) -> Result<()> {
+        let mut disc = Options::new()
+            .flag("Gapless", true)
+            .flag("TrackAtOnce", args.track_at_once)
+            .text("UpcEan", &sheet.disc.upc_ean);
+        if args.cd_text {
+            disc = texts(disc, &sheet.disc.texts)
+                .text("Genre", &sheet.disc.genre)
+                .text("DiscId", &sheet.disc.disc_id);
+        }
+        self.set(format, disc).await?;
+        if sheet.sounding_gap(0) > 0 {
+            screen.say("note: what the cue sheet has before the first track is left out");
+        }
+        let mut writer = Writer::start(sheet.clone(), folder.to_owned());
+        for (at, track) in sheet.tracks.iter().enumerate() {
+            screen.say(&format!("Taking in track {}", at + 1));
+            let client = self.service()?;
+            client.create_track(format).await?;
+            let (reader, sink) = io::pipe().map_err(|error| Failure::io("a pipe", &error))?;
+            let job = client.add_sound(format, "AddAudioTrackStream", reader.as_fd(), Options::new()).await?;
+            drop(reader);
+            writer.write(at, sink)?;
+            let followed = self.follow_sound(job, screen).await;
+            // A file that fails ends its pipe early, and knows better why.
+            writer.written(at).await?;
+            followed?;
+            let client = self.service()?;
+            client.tell(format, "Redbook", "CloseAudioTrack").await?;
+            let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+            client.set_track(format, number, properties(track, at, args.cd_text)).await?;
+        }
+        Ok(())
+    }
+
+    async fn set(&self, format: &str, options: Options) -> Result<()> {
+        self.service()?.set(format, "Redbook", "SetRedbookProperties", options).await
+    }
+
+    async fn follow_sound(&mut self, job: String, screen: &mut Screen) -> Result<()> {
+        let job = &*self.job.insert(job);
+        let (Some(client), Some(events)) = (&self.client, &mut self.events) else { return Ok(()) };
+        let what = Follow { job, medium: "", harmless: true, until: None };
+        follow(what, client, events, screen).await?;
+        self.job = None;
+        Ok(())
+    }
+
+    fn service(&self) -> Result<&Client> {
+        self.client.as_ref().ok_or_else(|| Failure::new(Exit::Other, "Unexpected", "there is no connection"))
+    }
+}
+
+/// What a sheet says of a track, as properties.
+fn properties(track: &CueTrack, at: usize, with_texts: bool) -> Options {
+    let said = &track.properties;
+    let begin = track.index(1);
+    let points = track.indexes.iter().filter(|point| point.number > 1);
+    let indexes = points
+        .filter_map(|point| begin.filter(|begin| begin.file == point.file).map(|begin| point.at - begin.at))
+        .filter(|point| *point > 0)
+        .collect();
+    let options = Options::new()
+        .text("Isrc", &said.isrc)
+        .flag("CopyPermitted", said.copy_permitted)
+        .flag("PreEmphasis", said.pre_emphasis)
+        .number("PreGap", (at > 0 && track.pre_gap > 0).then_some(track.pre_gap))
+        .numbers("Indexes", indexes);
+    if with_texts { texts(options, &said.texts) } else { options }
+}
+
+fn texts(options: Options, texts: &Texts) -> Options {
+    Texts::NAMES.into_iter().zip(texts.all()).fold(options, |options, (name, text)| options.text(name, text))
+}
+
+/// Decodes a sheet's files in a thread of its own, into one pipe after the other.
+struct Writer {
+    ask: std::sync::mpsc::Sender<(usize, PipeWriter)>,
+    done: tokio::sync::mpsc::UnboundedReceiver<std::result::Result<(), StreamError>>,
+}
+
+impl Writer {
+    fn start(sheet: CueSheet, folder: PathBuf) -> Self {
+        let (ask, asked) = std::sync::mpsc::channel::<(usize, PipeWriter)>();
+        let (tell, done) = tokio::sync::mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            let mut sounds = Sounds::new(&sheet, |name| open(&folder, name));
+            while let Ok((track, sink)) = asked.recv() {
+                let written = sounds.write(track, &mut BufWriter::with_capacity(1 << 16, sink));
+                if tell.send(written).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { ask, done }
+    }
+
+    fn write(&self, track: usize, sink: PipeWriter) -> Result<()> {
+        self.ask.send((track, sink)).map_err(|_| gave_up())
+    }
+
+    async fn written(&mut self, track: usize) -> Result<()> {
+        match self.done.recv().await {
+            Some(Ok(())) => Ok(()),
+            // The service takes no more: it says why.
+            Some(Err(StreamError::Sink(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Some(Err(error)) => {
+                Err(Failure::new(Exit::NothingWritten, "Io", format!("track {}: {error}", track + 1)))
+            }
+            None => Err(gave_up()),
+        }
+    }
+}
+
+fn gave_up() -> Failure {
+    Failure::new(Exit::Other, "Unexpected", "the cue sheet's files are not decoded any more")
+}
+
+/// Opens a file of a sheet. Sheets keep the name of the file that somebody made another kind of since.
+fn open(folder: &Path, name: &str) -> io::Result<Box<dyn Source>> {
+    let path = folder.join(name.replace('\\', "/"));
+    let first = match File::open(&path) {
+        Ok(file) => return Ok(Box::new(file)),
+        Err(error) => error,
+    };
+    let others =
+        ["flac", "wav", "m4a", "mp3", "ogg", "aiff"].into_iter().map(|kind| path.with_extension(kind));
+    match others.into_iter().find_map(|path| File::open(path).ok()) {
+        Some(file) => Ok(Box::new(file)),
+        None => Err(first),
+    }
+}

@@ -1,0 +1,103 @@
+//! `discmaster audio`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::args::Bus;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::interrupt::Interrupts;
+use crate::cli::screen::Screen;
+
+use super::album::Album;
+use super::burn::{BurnArgs, Check};
+use super::burning::Burning;
+
+/// Burn an audio disc
+///
+/// Each FILE becomes a track: WAV, AIFF, CAF, FLAC, ALAC, MP3, Ogg Vorbis or AAC, of any rate and any number of channels. A
+/// single file that ends in .cue is a cue sheet: its tracks, gaps, index points and codes are those of the disc.
+///
+/// Between files lie two seconds of silence, or nothing with --gapless. A cue sheet says itself where silence lies.
+///
+/// With --cd-text the titles and names in the files, or in the cue sheet, are written for players that show them.
+#[derive(Debug, Args)]
+pub struct AudioArgs {
+    /// Sound files, or a cue sheet
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The recorder, by id or device; needless where there is only one
+    #[arg(long, value_name = "ID")]
+    pub recorder: Option<String>,
+    /// No silence between files: the sound of each goes on where the one before ended
+    #[arg(long)]
+    pub gapless: bool,
+    /// Write titles and names as CD-TEXT
+    #[arg(long)]
+    pub cd_text: bool,
+    /// Write the tracks one by one instead of all at once
+    #[arg(long)]
+    pub track_at_once: bool,
+    /// Read the disc back and compare it, where the drive can do that
+    #[arg(long)]
+    pub verify: bool,
+    /// A test write: everything but the laser
+    #[arg(long)]
+    pub simulate: bool,
+    /// Open the tray at the end
+    #[arg(long)]
+    pub eject: bool,
+    /// How fast: 16x, or kB/s; otherwise as fast as drive and disc allow
+    #[arg(long, value_parser = super::burn::speed)]
+    pub speed: Option<String>,
+    /// Leave as soon as the disc is being written; the burn goes on
+    #[arg(long)]
+    pub detach: bool,
+}
+
+impl AudioArgs {
+    /// What of it is the same for every burn.
+    fn burn(&self) -> BurnArgs {
+        BurnArgs {
+            recorder: self.recorder.clone(),
+            verify: if self.verify { Check::Full } else { Check::None },
+            simulate: self.simulate,
+            eject: self.eject,
+            speed: self.speed.clone(),
+            detach: self.detach,
+            ..BurnArgs::default()
+        }
+    }
+}
+
+/// Burns an audio disc.
+///
+/// # Errors
+/// Wrong arguments, those of the service, and an interruption.
+pub async fn run(bus: Bus, args: &AudioArgs, screen: &mut Screen) -> Result<()> {
+    let album = Album::of(&args.files)?;
+    if args.gapless && args.track_at_once {
+        return Err(Failure::usage(
+            "tracks that are written one by one have gaps: leave out --gapless or --track-at-once",
+        ));
+    }
+    let burn = args.burn();
+    let mut interrupts = Interrupts::take_over()?;
+    let mut burning = Burning::default();
+    let staged = tokio::select! {
+        staged = burning.stage_album(bus, args, &burn, &album, screen) => Some(staged),
+        () = interrupts.next() => None,
+    };
+    let Some(staged) = staged else {
+        return Err(burning.give_up(screen).await);
+    };
+    if let Err(failure) = staged {
+        burning.close().await;
+        return Err(failure.before_writing());
+    }
+    burning.record(&burn, screen).await?;
+    tokio::select! {
+        ended = burning.finish(&burn, screen) => ended,
+        () = interrupts.next() => Err(burning.leave(screen)),
+    }
+}

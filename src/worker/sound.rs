@@ -1,0 +1,142 @@
+//! An audio burn: look, plan, lock the tray, run the plan, verify, unlock, eject. Blocks are of 2352 bytes.
+
+mod run;
+mod verify;
+mod write;
+
+use crate::api::audio::AUDIO_BLOCK;
+use crate::api::{self, ErrorKind, Phase, Report, Verify};
+use crate::burn::{AudioAct, AudioPlan, Harm, plan_audio};
+use crate::mmc::feature::code;
+use crate::wire::broker_worker::AudioOrder;
+use crate::wire::ring::{CHUNK, Consumer};
+
+use super::drive::Drive;
+use super::erase::no_disc;
+use super::error::{Doing, Scene};
+use super::inspect::{self, Look};
+use super::tray::{self, Locked};
+
+use run::Run;
+use verify::Memory;
+
+/// Blocks of a chunk of the ring, and of a WRITE.
+const CHUNK_BLOCKS: u32 = (CHUNK / AUDIO_BLOCK) as u32;
+
+/// Records the sound that comes through the ring, as ordered.
+///
+/// # Errors
+/// `WrongDisc` and the refusals of a plan before anything is written; then as for a burn of data.
+pub fn record(drive: &mut Drive<'_>, order: &AudioOrder, ring: Consumer) -> api::Result<Report> {
+    let mut ring = ring.of_blocks(AUDIO_BLOCK);
+    let ready = prepare(drive, order).and_then(|(look, plan)| {
+        let memory = Memory::new(order)?;
+        Ok((look, plan, memory))
+    });
+    let (look, plan, memory) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            ring.close();
+            return Err(error);
+        }
+    };
+    let report = {
+        let mut locked = match Locked::new(drive) {
+            Ok(locked) => locked,
+            Err(trouble) => {
+                ring.close();
+                return Err(Scene::new(Doing::Preparing).error(&trouble));
+            }
+        };
+        let written = Run::new(&mut locked, &mut ring, &look, &plan, order).run(memory);
+        // The source may leave now; verification reads the disc.
+        ring.close();
+        locked.insist(|drive| leave_test_write(drive, &plan));
+        written.and_then(|(report, memory)| check(&mut locked, order, &look, report, &memory))?
+    };
+    Ok(if order.options.eject { with_tray_open(drive, report) } else { report })
+}
+
+fn prepare(drive: &mut Drive<'_>, order: &AudioOrder) -> api::Result<(Look, AudioPlan)> {
+    drive.begin(Phase::Preparing, 0, true);
+    let look = inspect::inspect(drive)?;
+    let facts = look.facts.as_ref().ok_or_else(no_disc)?;
+    if facts.expected().is_some_and(|found| found.profile != order.expected.profile) {
+        return Err(other_disc());
+    }
+    let plan = plan_audio(facts, masters(drive)?, order)?;
+    let lines: Vec<_> =
+        plan.to_string().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    tracing::info!(plan = lines.join("; "), "recording sound");
+    Ok((look, plan))
+}
+
+/// The drive writes sessions at once: it has the feature for it, and that is current.
+fn masters(drive: &mut Drive<'_>) -> api::Result<bool> {
+    let features =
+        inspect::configuration(drive).map_err(|trouble| Scene::new(Doing::Preparing).error(&trouble))?;
+    Ok(features.is_current(code::CD_MASTERING))
+}
+
+fn check(
+    drive: &mut Drive<'_>,
+    order: &AudioOrder,
+    look: &Look,
+    mut report: Report,
+    memory: &Memory,
+) -> api::Result<Report> {
+    if order.options.verify == Verify::None {
+        return Ok(report);
+    }
+    let kind = look.facts.as_ref().map_or(api::MediaKind::Other(0), |facts| facts.kind());
+    let scene = Scene {
+        doing: Doing::Verifying,
+        harm: Harm::WrittenNotClosed,
+        block: None,
+        disc: kind.name(),
+        rewritable: look.facts.as_ref().is_some_and(|facts| facts.rewritable),
+    };
+    match verify::compare(drive, memory, scene)? {
+        verify::Found::Same(found, offset) => {
+            report.verify = Some(found);
+            if offset != 0 {
+                report.notes.push(format!(
+                    "The drive reads sound {offset} samples from where it was written, which is usual: that was allowed for."
+                ));
+            }
+        }
+        verify::Found::NotComparable(why) => {
+            report.notes.push(format!("The sound was not verified: {why}. The disc is recorded and closed."))
+        }
+    }
+    Ok(report)
+}
+
+/// Ends what a simulation pretended.
+fn leave_test_write(drive: &mut Drive<'_>, plan: &AudioPlan) {
+    let last = plan.steps.iter().rev().find_map(|step| match step {
+        AudioAct::Page(page) if page.test_write => Some(page),
+        _ => None,
+    });
+    if let Some(page) = last {
+        let real = crate::mmc::page::WriteParameters { test_write: false, ..*page };
+        if let Err(trouble) = run::set_page(drive, &real) {
+            tracing::warn!(%trouble, "the drive could not be taken out of test writing");
+        }
+    }
+}
+
+fn with_tray_open(drive: &mut Drive<'_>, mut report: Report) -> Report {
+    if let Err(error) = tray::eject(drive) {
+        report.notes.push(error.message);
+    }
+    report
+}
+
+fn other_disc() -> api::Error {
+    api::Error::new(
+        ErrorKind::WrongDisc,
+        "The disc in the drive is not the one that was selected: nothing was written. Insert that disc again, or select the \
+         recorder anew.",
+    )
+}
