@@ -192,7 +192,7 @@ fn record(args: Recorder) -> anyhow::Result<()> {
     let result = server.run(stop.as_fd()).context("the recorder failed");
     #[cfg(feature = "vhost-user")]
     if let Some(machines) = machines {
-        machines.end(!is_readable(stop.as_fd()));
+        machines.end(stop.as_fd())?;
     }
     result
 }
@@ -205,17 +205,6 @@ fn serve_machines(
     let machines = discmaster::vdrive::front::VhostUser::bind(path, server);
     let machines = machines.with_context(|| format!("cannot listen at {}", path.display()))?;
     Ok(machines.spawn()?)
-}
-
-/// Whether somebody has asked the recorder to end.
-#[cfg(feature = "vhost-user")]
-fn is_readable(fd: std::os::fd::BorrowedFd<'_>) -> bool {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-}
-
-fn export(disc: &Path, to: &Path) -> anyhow::Result<()> {
-    Ok(Medium::open(disc)?.export(to)?)
 }
 
 fn medium(args: &Recorder) -> anyhow::Result<Option<Medium>> {

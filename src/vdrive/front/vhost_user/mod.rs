@@ -17,7 +17,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,9 +31,6 @@ use lane::Lane;
 
 use super::socket::{Seat, Server};
 
-/// How long a machine may hold on to a drive that was unplugged.
-const FAREWELL: Duration = Duration::from_secs(10);
-
 /// A socket for a machine's monitor, before it is served.
 #[derive(Debug)]
 pub struct VhostUser {
@@ -47,6 +43,8 @@ pub struct VhostUser {
 #[derive(Debug)]
 pub struct Serving {
     stop: Arc<EventFd>,
+    /// Readable once nobody is served any more.
+    ended: Arc<EventFd>,
     thread: JoinHandle<()>,
 }
 
@@ -74,16 +72,18 @@ impl VhostUser {
     /// # Errors
     /// Those of the system.
     pub fn spawn(self) -> io::Result<Serving> {
-        let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let seen = Arc::clone(&stop);
+        let event = || EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map(Arc::new);
+        let (stop, ended) = (event()?, event()?);
+        let (seen, done) = (Arc::clone(&stop), Arc::clone(&ended));
         let serve = move || {
             if let Err(error) = self.serve(seen.as_fd()) {
                 tracing::warn!("the socket for virtual machines is closed: {error}");
             }
             let _ = fs::remove_file(&self.path);
+            let _ = done.write(1);
         };
         let thread = thread::Builder::new().name("machines".into()).spawn(serve)?;
-        Ok(Serving { stop, thread })
+        Ok(Serving { stop, ended, thread })
     }
 
     fn serve(&self, stop: BorrowedFd<'_>) -> io::Result<()> {
@@ -141,14 +141,16 @@ impl VhostUser {
 }
 
 impl Serving {
-    /// Ends it. Where the drive was unplugged, the machine has a while to let go of it.
-    pub fn end(self, unplugged: bool) {
-        let started = Instant::now();
-        while unplugged && !self.thread.is_finished() && started.elapsed() < FAREWELL {
-            thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.stop.write(1);
+    /// Ends it once `stop` is readable or, where the drive was unplugged, the machine has let go of it: a device that
+    /// stops answering would leave a machine waiting for ever.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn end(self, stop: BorrowedFd<'_>) -> io::Result<()> {
+        wait(&[stop], self.ended.as_fd())?;
+        self.stop.write(1)?;
         let _ = self.thread.join();
+        Ok(())
     }
 }
 
