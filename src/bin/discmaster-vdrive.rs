@@ -207,6 +207,10 @@ fn serve_machines(
     Ok(machines.spawn()?)
 }
 
+fn export(disc: &Path, to: &Path) -> anyhow::Result<()> {
+    Ok(Medium::open(disc)?.export(to)?)
+}
+
 fn medium(args: &Recorder) -> anyhow::Result<Option<Medium>> {
     // Whoever asks where the data are may be elsewhere.
     let media =
