@@ -75,7 +75,7 @@ async fn the_service_manager_hears_of_readiness_of_life_and_of_the_end() {
     let setup = Bench::new().variable("NOTIFY_SOCKET", &ear.address()).variable("WATCHDOG_USEC", "300000");
     let mut bench = setup.start().await;
     // Ready means that the name is taken: the bench has waited for it, and this comes right before.
-    assert_eq!(ear.next(), "READY=1");
+    ear.until("READY=1");
     ear.until("WATCHDOG=1");
     bench.ask_daemon_to_end();
     ear.until("STOPPING=1");
@@ -87,10 +87,10 @@ async fn a_broker_that_has_nothing_to_do_leaves_and_one_with_a_session_stays() {
     let ear = Ear::new();
     let setup = Bench::new().recorder("vd0", "cd-r").variable("NOTIFY_SOCKET", &ear.address());
     let mut bench = setup.option("--idle-exit=1").option("--job-retention=0").start().await;
-    assert_eq!(ear.next(), "READY=1");
+    ear.until("READY=1");
     let burner = Burner::open(&bench, "vd0", false).await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     burner.close().await.expect("a session keeps the broker");
-    assert_eq!(ear.next(), "STOPPING=1");
+    ear.until("STOPPING=1");
     assert!(bench.daemon_ended().success());
 }

@@ -65,6 +65,8 @@ fn systemd_understands_every_unit_and_the_users() {
         fs::copy("/bin/true", &path).unwrap();
     }
     fs::create_dir_all(root.join("usr/bin")).unwrap();
+    fs::create_dir_all(root.join("bin")).unwrap();
+    fs::copy("/bin/true", root.join("bin/kill")).unwrap();
     fs::copy("/bin/true", root.join("usr/bin/discmaster-vdrive")).unwrap();
     // What else they name is systemd's own.
     let theirs = Path::new("/usr/lib/systemd/system");
