@@ -16,7 +16,7 @@ RUN_NEEDS   := dbus
 DEMO_NEEDS  := genisoimage
 PACKAGE_NEEDS := binutils dpkg-dev lintian
 TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 $(PACKAGE_NEEDS) \
-               ffmpeg flac lame sox vorbis-tools
+               ffmpeg flac lame sox vorbis-tools cdrskin wodim growisofs cdrdao libcdio-utils
 VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
 BENCH_NEEDS := xorriso genisoimage time
 

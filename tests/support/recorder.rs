@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use discmaster::vdrive::front::{Running, Server};
@@ -60,6 +60,18 @@ impl Recorder {
         command
     }
 
+    /// What a program says that has to succeed with this recorder.
+    pub fn run(&self, program: &str, arguments: &[impl AsRef<str>]) -> String {
+        let (success, said) = self.attempt(program, arguments);
+        assert!(success, "{program}: {said}");
+        said
+    }
+
+    /// Whether a program succeeds with this recorder, and what it says.
+    pub fn attempt(&self, program: &str, arguments: &[impl AsRef<str>]) -> (bool, String) {
+        outcome(self.command(program).args(arguments.iter().map(AsRef::as_ref)))
+    }
+
     /// A directory for the test's own files; programs run in it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -89,6 +101,12 @@ impl Recorder {
     pub fn violations(&self) -> Vec<String> {
         self.hands(|drive, _| drive.violations().to_vec())
     }
+}
+
+/// Whether a program succeeds, and all that it says.
+pub fn outcome(command: &mut Command) -> (bool, String) {
+    let output = command.stdin(Stdio::null()).output().expect(PACKAGES);
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
 /// A program that follows finds the recorder of this socket at `/dev/sr0`; it is the recorder's only host.

@@ -40,6 +40,13 @@ DONE = {
     0x2201,  # SG_SET_TIMEOUT
     0x5325,  # CDROM_MEDIA_CHANGED: no
 }
+# What players and readers of CDs ask it, which it asks the drive (cdrom.h).
+CDROMREADTOCHDR, CDROMREADTOCENTRY, CDROMMULTISESSION, CDROM_GET_MCN = 0x5305, 0x5306, 0x5310, 0x5311
+CDROM_SEND_PACKET = 0x5393
+READ_SUB_CHANNEL, READ_TOC = 0x42, 0x43
+# struct cdrom_generic_command: the command, and where its data are.
+GENERIC_COMMAND = struct.Struct("=12s4xQIiQB3xii4xQ")
+CGC_DATA_WRITE, CGC_DATA_READ = 1, 2
 ENOTTY, EIO = 25, 5
 
 SCSI = "/devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0"
@@ -85,6 +92,10 @@ class Drive(UMockdev.IoctlBase):
                 self.sg_io(client)
             elif request == CDROM_DRIVE_STATUS:
                 client.complete(self.status(), 0)
+            elif request == CDROM_SEND_PACKET:
+                self.packet(client)
+            elif request in (CDROMREADTOCHDR, CDROMREADTOCENTRY, CDROMMULTISESSION, CDROM_GET_MCN):
+                self.contents(client, request)
             elif request in NUMBERS:
                 number = NUMBERS[request]
                 client.get_arg().resolve(0, len(number)).update(0, number)
@@ -109,6 +120,58 @@ class Drive(UMockdev.IoctlBase):
         if sense and sense[12] == 0x3A:
             return 2 if sense[13] == 2 else 1
         return 3
+
+    def ask(self, opcode, flags, second, number, length):
+        """A command of the family of READ TOC, and its answer; none if the drive refuses."""
+        cdb = bytes([opcode, flags, second, 0, 0, 0, number]) + length.to_bytes(2, "big") + b"\0"
+        status, _, answer, _ = self.recorder.execute(cdb, b"", length)
+        return answer if status == 0 else None
+
+    def contents(self, client, request):
+        """What the kernel makes of the table of contents, the sessions and the catalog number."""
+        argument = client.get_arg()
+        if request == CDROMREADTOCHDR:
+            toc = self.ask(READ_TOC, 0, 0, 0, 12)
+            answer = toc and toc[2:4]
+        elif request == CDROMREADTOCENTRY:
+            track, _, form = argument.resolve(0, 12).retrieve()[:3]
+            msf = form == 2
+            toc = self.ask(READ_TOC, 2 if msf else 0, 0, track, 12)
+            address = toc and (toc[9:12] + b"\0" if msf else toc[8:12][::-1])
+            # ADR and control stand the other way round there.
+            answer = toc and bytes([track, toc[5] >> 4 | (toc[5] & 15) << 4, form, 0]) + address + bytes(4)
+        elif request == CDROMMULTISESSION:
+            form = argument.resolve(0, 8).retrieve()[5]
+            toc = self.ask(READ_TOC, 2 if form == 2 else 0, 1, 0, 12)
+            later = toc and toc[2] != toc[3]
+            address = toc and (toc[9:12] + b"\0" if form == 2 else toc[8:12][::-1])
+            answer = toc and address + bytes([later, form, 0, 0])
+        else:
+            catalog = self.catalog()
+            answer = catalog and catalog[9:22] + b"\0"
+        if not answer:
+            client.complete(-1, EIO)
+            return
+        argument.resolve(0, len(answer)).update(0, answer)
+        client.complete(0, 0)
+
+    def catalog(self):
+        cdb = bytes([READ_SUB_CHANNEL, 0, 0x40, 2, 0, 0, 0, 0, 24, 0])
+        status, _, answer, _ = self.recorder.execute(cdb, b"", 24)
+        return answer if status == 0 else None
+
+    def packet(self, client):
+        header = client.get_arg().resolve(0, GENERIC_COMMAND.size)
+        cdb, _, length, _, sense_at, direction, _, _, _ = GENERIC_COMMAND.unpack(header.retrieve())
+        data = header.resolve(16, length) if length else None
+        given = data.retrieve() if length and direction == CGC_DATA_WRITE else b""
+        wanted = length if direction == CGC_DATA_READ else 0
+        status, sense, answer, _ = self.recorder.execute(cdb, given, wanted)
+        if answer:
+            data.update(0, answer)
+        if sense and sense_at:
+            header.resolve(32, len(sense)).update(0, sense)
+        client.complete(0 if status == 0 else -1, 0 if status == 0 else EIO)
 
     def sg_io(self, client):
         header = client.get_arg().resolve(0, SG_IO_HDR.size)
