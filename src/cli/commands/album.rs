@@ -26,7 +26,7 @@ pub(super) enum Album {
     /// Files, a track each.
     Files(Vec<PathBuf>),
     /// A cue sheet, and the folder that its files lie in.
-    Sheet(CueSheet, PathBuf),
+    Sheet(Box<CueSheet>, PathBuf),
 }
 
 impl Album {
@@ -42,7 +42,7 @@ impl Album {
                 let read = CueSheet::parse(&bytes)
                     .map_err(|error| Failure::usage(format!("{}: {error}", sheet.display())))?;
                 let folder = sheet.parent().unwrap_or(Path::new("")).to_owned();
-                Ok(Self::Sheet(read, folder))
+                Ok(Self::Sheet(Box::new(read), folder))
             }
             files if files.iter().any(is_sheet) => {
                 Err(Failure::usage("a cue sheet is a whole disc: give it alone, or the files without it"))

@@ -483,9 +483,9 @@ fn raw_q(lba: i32) -> [u8; 12] {
         },
         -150..0 => position(4, 1, 0, 0),
         0..300 => position(4, 1, 1, 0),
-        300..450 => position(0, 2, 0, 450),
         // A pause is the next track's already.
         350 | 700 => return crate::mmc::subchannel::isrc(0, b"DEABC0712345", 7),
+        300..450 => position(0, 2, 0, 450),
         450..900 => position(0, 2, 1, 450),
         _ => position(0, LEAD_OUT, 1, 900),
     };
