@@ -133,9 +133,12 @@ fn cdrskin_leaves_open(recorder: &Recorder, source: &Source) {
     run(recorder, "cdrskin", &["dev=/dev/sr0", "-tao", "-multi", source.image()]);
     // The lead-out is where the track ends with its run-out blocks; the next session is 11400 blocks away.
     let next = source.bytes.len() / BLOCK + 2 + 11_400;
-    for (program, arguments) in
-        [("cdrskin", &["dev=/dev/sr0", "-msinfo"][..]), ("cdrdao", &["msinfo", "--device", "/dev/sr0"])]
-    {
+    // cdrdao asks while page 05h is set for a session at once, and adds the pre-gap to what it is told; libburn takes
+    // the same answer as it is. No drive can please both.
+    for (program, arguments, next) in [
+        ("cdrskin", &["dev=/dev/sr0", "-msinfo"][..], next),
+        ("cdrdao", &["msinfo", "--device", "/dev/sr0"], next + 150),
+    ] {
         let said = run(recorder, program, arguments);
         assert!(said.contains(&format!("0,{next}")), "{program}: {said}");
     }
