@@ -5,11 +5,8 @@
 //!
 //! | Program | What | Why |
 //! |---|---|---|
-//! | cdrskin, wodim without `-tao`; cdrdao `write` | CD | The recorder has no session at once (SEND CUE SHEET) and no raw writing. It says so, but libburn takes every CD recorder to have it |
-//! | wodim `-multi` without `-data` | CD | It writes sectors of mode 2 form 1, and the recorder knows mode 1 alone |
 //! | growisofs | all | It calls fstat, which umockdev leaves as it is: fstat.c stands in |
 //! | growisofs `-M`, genisoimage `-M` | appending | They read the disc through the block layer, of which there is none |
-//! | cdrdao `read-toc`, cd-info | reading | READ CD and the kernel's own CDROMREADTOCHDR, which are not there |
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod support;
