@@ -12,11 +12,9 @@ done
 grep -q 'Can write CD-RW:.*1' /proc/sys/dev/cdrom/info
 mkdir -p /tmp/tree
 head -c 2000000 /dev/urandom > /tmp/tree/large
-disc 0 first dvd+r
+disc 0 dvd+r
 xorriso -outdev "$(drive 0)" -map /tmp/tree / -commit
-host control 0 eject
-host control 0 load
-await_disc 0
+reload 0
 mount -t iso9660 -o ro "$(drive 0)" /mnt
 cmp /mnt/large /tmp/tree/large
 umount /mnt
