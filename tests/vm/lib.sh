@@ -31,8 +31,9 @@ disc() {
     await_disc "$1"
 }
 
-# Opens the tray as a person at the machine does: udev keeps it locked while a disc is in.
-out() { eject "$(drive "$1")"; }
+# Opens the tray as a person at the machine does: udev keeps it locked while a disc is in, and whoever looks at the disc
+# keeps it busy for a moment.
+out() { until_so 20 eject "$(drive "$1")"; }
 
 # Out and in again, so that the kernel takes note of what was written.
 reload() { out "$1" && eject -t "$(drive "$1")" && await_disc "$1"; }
