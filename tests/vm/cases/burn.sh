@@ -1,7 +1,7 @@
 # Our service in the guest, with all that is real there: systemd, the bus, polkit, udev, the kernel's SCSI layer. Every disc
 # is burned through /dev/sr0 and read back by the kernel.
 # recorders: --buffer 2097152
-# discs: cd-r cd-rw dvd-r dvd-rw dvd+r bd-r
+# discs: cd-r cd-rw dvd-r dvd-rw dvd+r bd-r | dvd+rw dvd-rw-ro dvd-ram bd-re
 # deadline: 840
 . /host/lib.sh
 content
