@@ -36,7 +36,7 @@ disc() {
 out() { until_so 20 eject "$(drive "$1")"; }
 
 # Out and in again, so that the kernel takes note of what was written.
-reload() { out "$1" && eject -t "$(drive "$1")" && await_disc "$1"; }
+reload() { out "$1" && until_so 20 eject -t "$(drive "$1")" && await_disc "$1"; }
 
 # Waits until the disc is ready and the kernel has its size.
 await_disc() {
