@@ -161,24 +161,13 @@ fn operate(
     ask: ToWorker,
     fds: Vec<OwnedFd>,
 ) -> (FromWorker, bool) {
-    let changes = matches!(
-        ask,
-        ToWorker::Record(_)
-            | ToWorker::RecordAudio(_)
-            | ToWorker::CloseUnfinished
-            | ToWorker::Erase { .. }
-            | ToWorker::Format { .. }
-    );
+    let changes = changes(&ask);
     let mut broker = Broker::new(channel, changes);
     let mut inspection = None;
     let wanted_out = takes_the_disc_out(&ask);
-    let alone = if changes { Some(Alone::with(device.inner())) } else { None };
-    // A tray with a mounted disc in it stays shut.
-    let alone = if matches!(ask, ToWorker::Eject) {
-        device.inner().insist_on_exclusive().map(|()| None)
-    } else {
-        alone.transpose()
-    };
+    let alone = keep_others_away(device.inner(), &ask);
+    // A disc that is refused because it is mounted is not touched by what follows either.
+    let changes = changes && alone.is_ok();
     let result = alone.and_then(|alone| {
         let mut drive = Drive::new(device, &mut broker);
         let result = match ask {
@@ -225,6 +214,27 @@ fn operate(
         refresh::announce(device.inner());
     }
     (FromWorker::Done { result, inspection }, broker.gone())
+}
+
+/// The disc is another one afterwards.
+const fn changes(ask: &ToWorker) -> bool {
+    matches!(
+        ask,
+        ToWorker::Record(_)
+            | ToWorker::RecordAudio(_)
+            | ToWorker::CloseUnfinished
+            | ToWorker::Erase { .. }
+            | ToWorker::Format { .. }
+    )
+}
+
+/// Whoever changes a disc has the drive alone. A tray with a mounted disc in it stays shut.
+fn keep_others_away(device: &mut AnyTransport, ask: &ToWorker) -> api::Result<Option<Alone>> {
+    match ask {
+        ask if changes(ask) => Alone::with(device).map(Some),
+        ToWorker::Eject => device.insist_on_exclusive().map(|()| None),
+        _ => Ok(None),
+    }
 }
 
 /// The tray opens at the end: what the kernel knows of this disc does not matter any more.
