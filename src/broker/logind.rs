@@ -51,24 +51,33 @@ impl Logind {
         Ok(Self { connection: connection.clone(), manager })
     }
 
-    /// Keeps the machine from sleeping, going down, and locking itself for idleness, until the descriptor is closed. Where
-    /// the broker may not do that, it delays at least.
-    pub async fn keep_awake(&self, why: &str) -> Option<OwnedFd> {
-        for (what, mode) in [("sleep:shutdown:idle", "block"), ("sleep:shutdown", "delay")] {
-            match timeout(PATIENCE, self.manager.inhibit(what, "discmaster", why, mode)).await {
-                Ok(Ok(held)) => return Some(held),
-                Ok(Err(error)) if is_absence(&error) => {
-                    tracing::debug!("there is no logind: {error}");
-                    return None;
-                }
-                Ok(Err(error)) => tracing::warn!("logind grants no {mode} of {what}: {error}"),
-                Err(_) => {
-                    tracing::warn!("logind does not answer, the machine may go to sleep");
-                    return None;
+    /// Keeps the machine from sleeping, going down, and locking itself for idleness, until the descriptors are closed.
+    /// Where the broker may not do that, it delays at least.
+    pub async fn keep_awake(&self, why: &str) -> Vec<OwnedFd> {
+        let mut held = Vec::new();
+        // One by one: for several at once logind asks polkit about an action that has to do with none of them.
+        for (what, modes) in
+            [("sleep", &["block", "delay"][..]), ("shutdown", &["block", "delay"]), ("idle", &["block"])]
+        {
+            for mode in modes {
+                match timeout(PATIENCE, self.manager.inhibit(what, "discmaster", why, mode)).await {
+                    Ok(Ok(granted)) => {
+                        held.push(granted);
+                        break;
+                    }
+                    Ok(Err(error)) if is_absence(&error) => {
+                        tracing::debug!("there is no logind: {error}");
+                        return held;
+                    }
+                    Ok(Err(error)) => tracing::warn!("logind grants no {mode} of {what}: {error}"),
+                    Err(_) => {
+                        tracing::warn!("logind does not answer, the machine may go to sleep");
+                        return held;
+                    }
                 }
             }
         }
-        None
+        held
     }
 
     /// Whether this user's session is the active one of a seat. Without logind everybody is everywhere, as there are no
