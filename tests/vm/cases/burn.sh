@@ -34,6 +34,8 @@ for kind in $(cat /host/kinds); do
     esac
     host control 0 violations || failed=1
 done
+# The machine was kept awake: logind grants what the installed rules allow.
+! journalctl -b -u discmaster --no-pager | grep "logind grants no" || failed=1
 discmaster jobs
 journalctl -b -u 'discmaster*' --no-pager | tail -60
 exit $failed
