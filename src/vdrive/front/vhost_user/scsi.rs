@@ -229,9 +229,11 @@ pub const FUNCTION_REJECTED: u8 = 11;
 pub fn removal() -> [u8; EVENT_LEN] {
     const TRANSPORT_RESET: u32 = 1;
     const REMOVED: u32 = 2;
+    // Linux takes all sixteen bits for the number of the unit here, and not just fourteen as elsewhere.
+    const FLAT: [u8; 4] = [1, 0, 0, 0];
     let mut bytes = [0; EVENT_LEN];
     bytes[..4].copy_from_slice(&TRANSPORT_RESET.to_le_bytes());
-    bytes[4..12].copy_from_slice(&Place::DRIVE);
+    bytes[4..8].copy_from_slice(&FLAT);
     bytes[12..].copy_from_slice(&REMOVED.to_le_bytes());
     bytes
 }
@@ -305,6 +307,6 @@ mod tests {
 
     #[test]
     fn a_removal_is_the_event_that_the_standard_has_for_it() {
-        assert_eq!(removal(), [1, 0, 0, 0, 1, 0, 0x40, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+        assert_eq!(removal(), [1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
     }
 }
