@@ -4,13 +4,13 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::args::Bus;
-use crate::cli::client::Options;
+use crate::cli::client::{Client, Events, Options};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::follow::{Follow, follow};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::screen::Screen;
-use crate::cli::view::id;
+use crate::cli::view::{RecorderView, id};
 
 /// Erase a rewritable disc
 ///
@@ -41,21 +41,40 @@ pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> 
     let mut events = client.events().await?;
     let options = Options::new().flag("eject", args.eject).flag("unmount", args.unmount);
     let job = client.erase(&recorder.path, args.full, options).await?;
-    let mut interrupts = Interrupts::take_over()?;
-    let what = Follow { job: &job, medium: recorder.kind(), harmless: false, until: None };
-    tokio::select! {
-        ended = follow(what, &client, &mut events, screen) => ended.map(drop)?,
-        () = interrupts.next() => return Err(left_alone(&job, "erasure")),
+    let change = Change { job, recorder, goes_on: "erasure", done: "erased" };
+    change.finish(&client, &mut events, screen).await
+}
+
+/// A job that changes the whole disc.
+pub(super) struct Change {
+    pub job: String,
+    pub recorder: RecorderView,
+    /// What goes on without us, should we leave.
+    pub goes_on: &'static str,
+    /// What the disc is in the end.
+    pub done: &'static str,
+}
+
+impl Change {
+    /// Follows it to its end, or until the user has enough of that.
+    pub async fn finish(self, client: &Client, events: &mut Events, screen: &mut Screen) -> Result<()> {
+        let Self { job, recorder, goes_on, done } = self;
+        let mut interrupts = Interrupts::take_over()?;
+        let what = Follow { job: &job, medium: recorder.kind(), harmless: false, until: None };
+        tokio::select! {
+            ended = follow(what, client, events, screen) => ended.map(drop)?,
+            () = interrupts.next() => return Err(left_alone(&job, goes_on)),
+        }
+        if screen.json() {
+            return screen.object(&json!({ "event": "completed", "job": job, "recorder": recorder.id }));
+        }
+        screen.say(&format!("{}: the disc is {done}", recorder.id));
+        Ok(())
     }
-    if screen.json() {
-        return screen.object(&json!({ "event": "completed", "job": job, "recorder": recorder.id }));
-    }
-    screen.say(&format!("{}: the disc is erased", recorder.id));
-    Ok(())
 }
 
 /// We leave, and the job stays.
-pub(super) fn left_alone(job: &str, what: &str) -> Failure {
+fn left_alone(job: &str, what: &str) -> Failure {
     Failure::new(Exit::Unknown, "Interrupted", format!("the {what} goes on without us"))
         .hint(format!("`discmaster jobs` shows it as {}", id(job)))
 }

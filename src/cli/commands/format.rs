@@ -1,14 +1,11 @@
 //! `discmaster format`
 
 use clap::Args;
-use serde_json::json;
 
-use super::erase::left_alone;
+use super::erase::Change;
 use crate::cli::args::Bus;
 use crate::cli::client::Options;
 use crate::cli::failure::Result;
-use crate::cli::follow::{Follow, follow};
-use crate::cli::interrupt::Interrupts;
 use crate::cli::screen::Screen;
 
 /// Format a disc of a kind that is formatted
@@ -49,15 +46,6 @@ pub async fn run(bus: Bus, args: &FormatArgs, screen: &mut Screen) -> Result<()>
         None => options,
     };
     let job = client.format(&recorder.path, options).await?;
-    let mut interrupts = Interrupts::take_over()?;
-    let what = Follow { job: &job, medium: recorder.kind(), harmless: false, until: None };
-    tokio::select! {
-        ended = follow(what, &client, &mut events, screen) => ended.map(drop)?,
-        () = interrupts.next() => return Err(left_alone(&job, "format")),
-    }
-    if screen.json() {
-        return screen.object(&json!({ "event": "completed", "job": job, "recorder": recorder.id }));
-    }
-    screen.say(&format!("{}: the disc is formatted", recorder.id));
-    Ok(())
+    let change = Change { job, recorder, goes_on: "format", done: "formatted" };
+    change.finish(&client, &mut events, screen).await
 }
