@@ -39,9 +39,6 @@ impl Place {
             _ => Self::Nowhere,
         }
     }
-
-    /// The address of the drive.
-    pub const DRIVE: [u8; 8] = [1, 0, 0x40, 0, 0, 0, 0, 0];
 }
 
 /// `response`: what became of a command on its way.
@@ -247,6 +244,9 @@ fn half(bytes: &[u8], at: usize) -> [u8; 8] {
 mod tests {
     use super::*;
 
+    /// The address of the drive.
+    const DRIVE: [u8; 8] = [1, 0, 0x40, 0, 0, 0, 0, 0];
+
     fn request(lun: [u8; 8], cdb: &[u8]) -> Request {
         let mut bytes = [&lun[..], &7_u64.to_le_bytes(), &[0, 0, 0], cdb].concat();
         bytes.resize(REQUEST_LEN, 0);
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_command_is_read_with_its_length_its_tag_and_its_place() {
-        let read = request(Place::DRIVE, &[0x28, 0, 0, 0, 0, 16, 0, 0, 1, 0, 0xff]);
+        let read = request(DRIVE, &[0x28, 0, 0, 0, 0, 16, 0, 0, 1, 0, 0xff]);
         assert_eq!((read.place, read.tag), (Place::Drive, 7));
         assert_eq!(read.cdb(), [0x28, 0, 0, 0, 0, 16, 0, 0, 1, 0]);
         assert_eq!(request([1, 0, 0, 0, 0, 0, 0, 0], &[0]).place, Place::Drive);
@@ -297,11 +297,11 @@ mod tests {
                 [&kind.to_le_bytes()[..], &function.to_le_bytes(), &lun, &9_u64.to_le_bytes()].concat();
             Control::read(&mut &bytes[..]).unwrap()
         };
-        assert_eq!(ask(0, 0, Place::DRIVE), Control::Abort(Place::Drive, 9));
-        assert_eq!(ask(0, 5, Place::DRIVE), Control::Reset(Place::Drive));
+        assert_eq!(ask(0, 0, DRIVE), Control::Abort(Place::Drive, 9));
+        assert_eq!(ask(0, 5, DRIVE), Control::Reset(Place::Drive));
         assert_eq!(ask(0, 5, [1, 3, 0, 0, 0, 0, 0, 0]), Control::Reset(Place::Nowhere));
-        assert_eq!(ask(0, 99, Place::DRIVE), Control::Unknown);
-        assert_eq!(ask(2, 0, Place::DRIVE), Control::Notification);
+        assert_eq!(ask(0, 99, DRIVE), Control::Unknown);
+        assert_eq!(ask(2, 0, DRIVE), Control::Notification);
         assert!(Control::read(&mut &[0_u8; 23][..]).is_err());
     }
 
