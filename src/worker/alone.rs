@@ -69,15 +69,15 @@ fn locked(node: &Path) -> api::Result<Option<File>> {
     }
 }
 
-/// The SCSI generic node of the same drive, opened so that nobody else can. A machine may have none.
+/// The SCSI generic node of the same drive. A machine may have none.
+pub(super) fn sibling(node: &Path) -> Option<PathBuf> {
+    let mut entries = fs::read_dir(sysfs(node)?.join("device/scsi_generic")).ok()?;
+    Some(Path::new("/dev").join(entries.next()?.ok()?.file_name()))
+}
+
+/// The sibling, opened so that nobody else can.
 fn generic(node: &Path) -> api::Result<Option<File>> {
-    let Some(name) = sysfs(node).and_then(|device| {
-        let mut entries = fs::read_dir(device.join("device/scsi_generic")).ok()?;
-        entries.next()?.ok().map(|entry| entry.file_name())
-    }) else {
-        return Ok(None);
-    };
-    let sibling = Path::new("/dev").join(name);
+    let Some(sibling) = sibling(node) else { return Ok(None) };
     let flags = libc::O_NONBLOCK | libc::O_EXCL | libc::O_CLOEXEC;
     let end = Instant::now() + PATIENCE;
     loop {

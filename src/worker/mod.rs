@@ -6,7 +6,7 @@
 //! burn room, run step by step (`steps`), its blocks taken from the ring and written (`write`, `chunk`, `gauge`), read
 //! back (`verify`). Every command goes through one place (`drive`), which has the patience that the sense policy asks
 //! for; every failure is put into words in one place ([`error`]). While a disc is changed everybody else
-//! is kept away (`alone`, `mounts`), and afterwards the kernel is made to see it (`refresh`). When the broker dies, a burn or erasure goes on to
+//! is kept away (`alone`, `mounts`), the worker itself is kept to its device (`confine`), and afterwards the kernel is made to see it (`refresh`). When the broker dies, a burn or erasure goes on to
 //! its end, and the worker leaves.
 
 pub mod device;
@@ -17,6 +17,7 @@ mod acts;
 mod alone;
 mod broker;
 mod chunk;
+mod confine;
 mod drive;
 mod erase;
 mod formats;

@@ -15,7 +15,7 @@ use super::broker::Broker;
 use super::device::{self, AnyTransport};
 use super::drive::Drive;
 use super::error::with_command;
-use super::{erase, inspect, lend, record, refresh, sound, tray};
+use super::{confine, erase, inspect, lend, record, refresh, sound, tray};
 
 /// A worker's end of its channel.
 pub type WorkerEnd = Channel<ToWorker, FromWorker>;
@@ -79,11 +79,12 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
     }
 }
 
-/// Serves a broker until it leaves. A burn, an erasure or a format outlives it.
+/// Serves a broker until it leaves. A burn, an erasure or a format outlives it. Once the device is open, the thread can
+/// be `confined` to it, for good.
 ///
 /// # Errors
 /// When the channel fails, or the broker asks for what it may not.
-pub fn serve(channel: &WorkerEnd) -> Result<(), ChannelError> {
+pub fn serve(channel: &WorkerEnd, confined: bool) -> Result<(), ChannelError> {
     let mut device: Option<Traced<AnyTransport>> = None;
     let mut last = nothing_done();
     loop {
@@ -104,6 +105,9 @@ pub fn serve(channel: &WorkerEnd) -> Result<(), ChannelError> {
             (ToWorker::Open(path), _) => {
                 let (opened, stays) = open(channel, &path)?;
                 device = opened;
+                if let (true, Some(device)) = (confined, &mut device) {
+                    confine::confine(device.inner());
+                }
                 stays
             }
             (ToWorker::Again, _) => say(channel, &last)?,

@@ -35,7 +35,7 @@ impl House {
         let socket = directory.path().join("vd0.sock");
         let recorder = Server::bind(&socket, drive).unwrap().spawn().unwrap();
         let (broker, worker) = pair().unwrap();
-        let worker = thread::spawn(move || serve(&worker));
+        let worker = thread::spawn(move || serve(&worker, true));
         Self { broker, worker, recorder, socket, _directory: directory }
     }
 
