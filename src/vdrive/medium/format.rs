@@ -257,13 +257,18 @@ fn default_spares(total: u32, wish: &FormatParameters) -> Result<u32, Refusal> {
     if fits { Ok(spares) } else { Err(BAD_SIZE) }
 }
 
-/// The spares that a host chose, between the fewest and the most.
+/// The spares that a host chose, between the fewest and the most. growisofs chooses by the blocks alone and leaves the
+/// number of clusters zero, which drives take.
 fn chosen_spares(total: u32, wish: &FormatParameters) -> Result<u32, Refusal> {
     let [few, _, many] = spare_clusters(total);
-    if !(few..=many).contains(&wish.parameter) {
+    let clusters = match wish.parameter {
+        0 => total.saturating_sub(wish.blocks) / CLUSTER,
+        given => given,
+    };
+    if !(few..=many).contains(&clusters) {
         return Err(Refusal::BadParameter { byte: 9 });
     }
-    let spares = wish.parameter * CLUSTER;
+    let spares = clusters * CLUSTER;
     if wish.blocks == total - spares { Ok(spares) } else { Err(BAD_SIZE) }
 }
 

@@ -107,6 +107,22 @@ fn a_plus_rw_is_restarted_only_where_it_was_stopped() {
     );
 }
 
+/// As growisofs writes its parameters: 00 b8 74 00 c0 00 00 00.
+#[test]
+fn the_spares_of_a_bd_can_be_chosen_by_its_blocks_alone() {
+    for (name, kind, blocks, spares) in [
+        ("bd-re", 0x30, 12_088_320, 0x1000),
+        ("bd-re", 0x30, 11_564_032, 0x5000),
+        ("bd-r", 0x32, 11_826_176, 0x3000),
+    ] {
+        let wish = FormatParameters { kind, blocks, ..FormatParameters::default() };
+        let full = FormatParameters { parameter: spares, ..wish };
+        assert_eq!(disc(name).format(&wish).unwrap(), disc(name).format(&full).unwrap());
+        let odd = FormatParameters { blocks: blocks - 1, ..wish };
+        assert_eq!(disc(name).format(&odd), Err(BAD_SIZE));
+    }
+}
+
 #[test]
 fn formats_that_are_not_offered_are_refused_where_they_are_wrong() {
     let refused = |kind: &str, list: FormatParameters| disc(kind).format(&list).unwrap_err();
