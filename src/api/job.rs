@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::BLOCK;
+
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
@@ -78,10 +80,13 @@ impl Phase {
 pub struct Progress {
     /// The stretch under way.
     pub phase: Phase,
-    /// Blocks of 2048 (staging: bytes) done in this phase.
+    /// Blocks (staging: bytes) done in this phase.
     pub done: u64,
     /// Blocks (staging: bytes) of this phase; 0 when unknown.
     pub total: u64,
+    /// Bytes of a block; state that an older broker left does not tell.
+    #[serde(default = "data_block")]
+    pub block: u32,
     /// The drive's own figure for a long operation, 0–1.
     pub fraction: Option<f64>,
     /// Bytes a second over the last second or so; 0 when nothing moves.
@@ -105,6 +110,7 @@ impl Progress {
             phase,
             done: 0,
             total: 0,
+            block: data_block(),
             fraction: None,
             rate: 0,
             ring_fill: None,
@@ -114,6 +120,10 @@ impl Progress {
             cancelable: true,
         }
     }
+}
+
+const fn data_block() -> u32 {
+    BLOCK as u32
 }
 
 /// What a finished burn or erasure has to tell.

@@ -95,6 +95,10 @@ struct Recorder {
     /// Size of the drive's buffer, bytes.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(65_536..))]
     buffer: Option<u32>,
+    /// How many samples late it reads sound; early where negative.
+    #[arg(long, value_name = "SAMPLES", default_value_t = 0, allow_hyphen_values = true,
+        value_parser = clap::value_parser!(i32).range(-5880..=5880))]
+    read_offset: i32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -225,8 +229,12 @@ fn medium(args: &Recorder) -> anyhow::Result<Option<Medium>> {
 }
 
 fn options(args: Recorder) -> anyhow::Result<DriveOptions> {
-    let mut options =
-        DriveOptions { pace: args.speed, open: args.tray == TrayArg::Open, ..DriveOptions::default() };
+    let mut options = DriveOptions {
+        pace: args.speed,
+        open: args.tray == TrayArg::Open,
+        read_offset: args.read_offset,
+        ..DriveOptions::default()
+    };
     for fault in args.fault {
         let text = match fault.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?,

@@ -452,7 +452,7 @@ fn remaining(progress: &Progress) -> Option<Duration> {
     if let Some(seconds) = progress.expected_seconds {
         return Some(Duration::from_secs(seconds.into()));
     }
-    let unit = if progress.phase == Phase::Staging { 1 } else { api::BLOCK as u64 };
+    let unit = if progress.phase == Phase::Staging { 1 } else { u64::from(progress.block) };
     let left = progress.total.checked_sub(progress.done)?.checked_mul(unit)?;
     left.checked_div(progress.rate).map(Duration::from_secs)
 }

@@ -128,7 +128,8 @@ impl<'a> State<'a> {
     }
 
     fn view(&self) -> JobView {
-        let bytes = |name| self.props.number(name).unwrap_or(0).saturating_mul(BLOCK as u64);
+        let block = self.props.number("BlockSize").unwrap_or(BLOCK as u64);
+        let bytes = |name| self.props.number(name).unwrap_or(0).saturating_mul(block);
         let (done, total, rate) =
             (bytes("BlocksDone"), bytes("BlocksTotal"), self.props.number("Rate").unwrap_or(0));
         let fill = |name| self.props.real(name).filter(|fill| (0.0..=1.0).contains(fill));

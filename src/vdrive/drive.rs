@@ -36,6 +36,8 @@ pub struct DriveOptions {
     pub faults: FaultScript,
     /// The tray starts open.
     pub open: bool,
+    /// How many samples late it reads sound; real drives are off by some hundreds, early or late.
+    pub read_offset: i32,
 }
 
 impl Default for DriveOptions {
@@ -49,6 +51,7 @@ impl Default for DriveOptions {
             pace: Pace::Unlimited,
             faults: FaultScript::default(),
             open: false,
+            read_offset: 0,
         }
     }
 }

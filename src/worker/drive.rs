@@ -55,6 +55,11 @@ impl<'a> Drive<'a> {
         self.transport.name()
     }
 
+    /// From here on progress is told in blocks of so many bytes.
+    pub(super) const fn count_in(&mut self, block: u32) {
+        self.progress.count_in(block);
+    }
+
     /// Enters a phase of `total` blocks, 0 when that says nothing.
     pub(super) fn begin(&mut self, phase: Phase, total: u64, cancelable: bool) {
         self.progress.begin(self.host, phase, total, cancelable);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::api::BLOCK;
 use crate::mmc::capacity::BufferCapacity;
 use crate::mmc::cdb::{Cdb, ReadBufferCapacity};
 use crate::mmc::opcode::Opcode;
@@ -46,9 +45,9 @@ impl Gauge {
         }
     }
 
-    /// The drive has taken blocks.
-    pub fn wrote(&mut self, blocks: u32) {
-        self.taken = self.taken.saturating_add(u64::from(blocks) * BLOCK as u64);
+    /// The drive has taken bytes.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.taken = self.taken.saturating_add(bytes as u64);
         self.full_once |= self.taken > self.size;
         self.pace = Duration::ZERO;
     }

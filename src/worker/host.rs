@@ -33,11 +33,23 @@ pub(super) struct Reporter {
     shown: Option<Duration>,
     /// When and at how many blocks the rate was last taken.
     mark: (Duration, u64),
+    /// Bytes of a block.
+    block: u32,
 }
 
 impl Reporter {
     pub const fn new() -> Self {
-        Self { current: Progress::begin(Phase::Queued), shown: None, mark: (Duration::ZERO, 0) }
+        Self {
+            current: Progress::begin(Phase::Queued),
+            shown: None,
+            mark: (Duration::ZERO, 0),
+            block: BLOCK as u32,
+        }
+    }
+
+    /// From here on blocks have so many bytes.
+    pub const fn count_in(&mut self, block: u32) {
+        self.block = block;
     }
 
     /// Enters a phase of `total` blocks, 0 when that says nothing.
@@ -53,7 +65,7 @@ impl Reporter {
 
     fn enter(&mut self, host: &mut dyn Host, begun: Progress) {
         let ring_fill = self.current.ring_fill.filter(|_| begun.phase == Phase::Writing);
-        self.current = Progress { ring_fill, tracks: self.current.tracks, ..begun };
+        self.current = Progress { ring_fill, tracks: self.current.tracks, block: self.block, ..begun };
         self.mark = (host.now(), 0);
         self.show(host);
     }
@@ -84,7 +96,7 @@ impl Reporter {
         let (since, blocks) = self.mark;
         let elapsed = now.saturating_sub(since);
         if elapsed >= RATE_OVER {
-            let bytes = u128::from(self.current.done.saturating_sub(blocks)) * BLOCK as u128;
+            let bytes = u128::from(self.current.done.saturating_sub(blocks)) * u128::from(self.current.block);
             let rate = bytes * 1_000_000 / elapsed.as_micros().max(1);
             self.current.rate = u64::try_from(rate).unwrap_or(u64::MAX);
             self.mark = (now, self.current.done);
@@ -152,5 +164,16 @@ mod tests {
             reporter.update(&mut log, |p| p.done = second * 75);
         }
         assert_eq!(log.shown.last().unwrap().rate, 75 * 2048);
+    }
+
+    #[test]
+    fn blocks_of_sound_count_as_many_bytes_as_they_have() {
+        let (mut log, mut reporter) = (Log::default(), Reporter::new());
+        reporter.count_in(2352);
+        reporter.begin(&mut log, Phase::Writing, 1000, true);
+        log.pause(Duration::from_secs(1));
+        reporter.update(&mut log, |p| p.done = 75);
+        let shown = log.shown.last().unwrap();
+        assert_eq!((shown.rate, shown.block), (75 * 2352, 2352));
     }
 }

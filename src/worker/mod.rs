@@ -46,6 +46,7 @@ pub use inspect::{Look, inspect};
 pub use record::record;
 pub use serve::{WorkerEnd, serve};
 pub use shield::shield;
+pub use sound::record as record_audio;
 pub use tray::{eject, load};
 
 #[cfg(test)]

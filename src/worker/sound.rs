@@ -5,7 +5,7 @@ mod verify;
 mod write;
 
 use crate::api::audio::AUDIO_BLOCK;
-use crate::api::{self, ErrorKind, Phase, Report, Verify};
+use crate::api::{self, ErrorKind, MediaKind, Phase, Report, Verify};
 use crate::burn::{AudioAct, AudioPlan, Harm, plan_audio};
 use crate::mmc::feature::code;
 use crate::wire::broker_worker::AudioOrder;
@@ -15,6 +15,7 @@ use super::drive::Drive;
 use super::erase::no_disc;
 use super::error::{Doing, Scene};
 use super::inspect::{self, Look};
+use super::speed;
 use super::tray::{self, Locked};
 
 use run::Run;
@@ -51,13 +52,18 @@ pub fn record(drive: &mut Drive<'_>, order: &AudioOrder, ring: Consumer) -> api:
         let written = Run::new(&mut locked, &mut ring, &look, &plan, order).run(memory);
         // The source may leave now; verification reads the disc.
         ring.close();
-        locked.insist(|drive| leave_test_write(drive, &plan));
-        written.and_then(|(report, memory)| check(&mut locked, order, &look, report, &memory))?
+        let verified = written.and_then(|(report, memory)| check(&mut locked, order, &look, report, &memory));
+        locked.insist(|drive| {
+            leave_test_write(drive, &plan);
+            speed::restore(drive, MediaKind::from_profile(plan.expected.profile));
+        });
+        verified?
     };
     Ok(if order.options.eject { with_tray_open(drive, report) } else { report })
 }
 
 fn prepare(drive: &mut Drive<'_>, order: &AudioOrder) -> api::Result<(Look, AudioPlan)> {
+    drive.count_in(AUDIO_BLOCK as u32);
     drive.begin(Phase::Preparing, 0, true);
     let look = inspect::inspect(drive)?;
     let facts = look.facts.as_ref().ok_or_else(no_disc)?;

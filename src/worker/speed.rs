@@ -42,13 +42,16 @@ pub(super) fn choose(
     })
 }
 
-/// Gives the choice back to the drive: SET STREAMING outlives a change of disc.
+/// Gives the choice back to the drive: SET STREAMING outlives a change of disc, and SET CD SPEED the burn that asked for it.
 pub(super) fn restore(drive: &mut Drive<'_>, kind: MediaKind) {
-    if !matches!(kind, MediaKind::CdR | MediaKind::CdRw) {
+    let restored = if matches!(kind, MediaKind::CdR | MediaKind::CdRw) {
+        drive.tell(&SetCdSpeed::new(SetCdSpeed::MAX, SetCdSpeed::MAX), During::SetSpeed, QUICK)
+    } else {
         let defaults = Streaming::restore_defaults().emit();
-        if let Err(trouble) = drive.give(&SetStreaming::new(), &defaults, During::SetSpeed) {
-            tracing::debug!(%trouble, "the speed could not be given back to the drive");
-        }
+        drive.give(&SetStreaming::new(), &defaults, During::SetSpeed)
+    };
+    if let Err(trouble) = restored {
+        tracing::debug!(%trouble, "the speed could not be given back to the drive");
     }
 }
 

@@ -360,7 +360,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         self.unsure = false;
         self.written += blocks;
-        self.gauge.wrote(blocks);
+        self.gauge.wrote(blocks as usize * BLOCK);
         Ok(())
     }
 

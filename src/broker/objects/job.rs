@@ -86,6 +86,11 @@ impl JobObject {
     }
 
     #[zbus(property)]
+    fn block_size(&self) -> u32 {
+        self.read(|job| job.progress.block)
+    }
+
+    #[zbus(property)]
     fn rate(&self) -> u64 {
         self.read(|job| job.progress.rate)
     }

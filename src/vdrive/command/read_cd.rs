@@ -7,7 +7,7 @@ use super::{Answer, Call};
 use crate::mmc::cdb::{ReadCd, ReadCdMsf};
 use crate::mmc::cue::SectorMode;
 use crate::mmc::msf::Msf;
-use crate::mmc::sector::{FORM_2, Sector};
+use crate::mmc::sector::{FORM_2, SECTOR, Sector};
 use crate::mmc::subchannel::{Q, RAW, q_of, raw};
 use crate::mmc::transport::vdrive_protocol::MAX_DATA;
 use crate::vdrive::drive::Drive;
@@ -68,7 +68,7 @@ fn read(drive: &mut Drive, lba: i32, blocks: u32, wish: Wish) -> Result<Answer, 
     }
     let mut data = Vec::new();
     for at in (lba..).take(blocks as usize) {
-        sector(medium, at, wish, &mut data)?;
+        sector(medium, at, wish, drive.options.read_offset, &mut data)?;
         if data.len() > MAX_DATA {
             return Err(Refusal::BadField { byte: 6 });
         }
@@ -80,8 +80,8 @@ fn read(drive: &mut Drive, lba: i32, blocks: u32, wish: Wish) -> Result<Answer, 
     Ok(Answer { data, takes })
 }
 
-/// Adds what is asked for of the sector at `lba`.
-fn sector(medium: &Medium, lba: i32, wish: Wish, data: &mut Vec<u8>) -> Result<(), Refusal> {
+/// Adds what is asked for of the sector at `lba`; sound is read `late` samples late.
+fn sector(medium: &Medium, lba: i32, wish: Wish, late: i32, data: &mut Vec<u8>) -> Result<(), Refusal> {
     let layout = medium.layout();
     let Some(place) = layout.place(lba) else {
         // Between sessions there are lead-in and lead-out, behind all of them there is nothing.
@@ -97,7 +97,12 @@ fn sector(medium: &Medium, lba: i32, wish: Wish, data: &mut Vec<u8>) -> Result<(
     if wish.expected != 0 && wish.expected != kind as u8 {
         return Err(Refusal::NoData);
     }
-    data.extend_from_slice(&sector[kind.part(wish.main).ok_or(Refusal::BadField { byte: 9 })?]);
+    let part = kind.part(wish.main).ok_or(Refusal::BadField { byte: 9 })?;
+    if kind == Kind::Audio && late != 0 {
+        data.extend_from_slice(&shifted(medium, lba, late).map_err(failed)?[part]);
+    } else {
+        data.extend_from_slice(&sector[part]);
+    }
     // No sector is ever wrong here: no C2 pointer is set, nor the byte that sums them up.
     data.resize(data.len() + wish.error_bytes(), 0);
     match wish.sub & 7 {
@@ -108,6 +113,28 @@ fn sector(medium: &Medium, lba: i32, wish: Wish, data: &mut Vec<u8>) -> Result<(
     }
     Ok(())
 }
+
+/// The sound that a drive which reads it so many samples late gives for the sector at `lba`: silence where there is none.
+fn shifted(medium: &Medium, lba: i32, late: i32) -> std::io::Result<Sector> {
+    let samples = (SECTOR / SAMPLE) as i32;
+    let (sectors, within) =
+        (-late.div_euclid(samples), late.rem_euclid(samples).unsigned_abs() as usize * SAMPLE);
+    let sound = |lba: i32| {
+        let place = medium
+            .layout()
+            .place(lba)
+            .filter(|place| place.cd.mode == SectorMode::Audio && place.is_readable());
+        place.map_or(Ok([0; SECTOR]), |place| medium.sector(lba, &place))
+    };
+    let (before, here) = (sound(lba + sectors - 1)?, sound(lba + sectors)?);
+    let mut sector = [0; SECTOR];
+    sector[..within].copy_from_slice(&before[SECTOR - within..]);
+    sector[within..].copy_from_slice(&here[..SECTOR - within]);
+    Ok(sector)
+}
+
+/// Bytes of a sample of both channels.
+const SAMPLE: usize = 4;
 
 /// The sub-channels as raw bytes: R to W as a host sent them, P and Q as the drive made them.
 fn p_to_w(medium: &Medium, lba: i32, place: &Place) -> std::io::Result<[u8; RAW]> {

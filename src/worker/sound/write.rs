@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::api::Phase;
 use crate::api::audio::AUDIO_BLOCK;
-use crate::api::{BLOCK, Phase};
 use crate::mmc::cdb::{Cdb, WriteSound};
 use crate::mmc::policy::{During, Verdict, judge};
 use crate::mmc::transport::Data;
@@ -224,8 +224,7 @@ impl Writer {
             drive.host.pause(pause);
             drive.check_cancel().map_err(|_| Stop::Cancelled)?;
         }
-        // It counts in data blocks.
-        self.gauge.wrote((bytes / BLOCK) as u32);
+        self.gauge.wrote(bytes);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::api::audio::AUDIO_BLOCK;
 use crate::api::{self, BLOCK, Phase, Progress, RecordOptions, Report};
 use crate::mmc::cdb::TestUnitReady;
 use crate::mmc::transport::{Data, Outcome, Traced, Transport, TransportError, tell};
@@ -12,7 +13,7 @@ use crate::vdrive::fault::FaultScript;
 use crate::vdrive::front::InProcess;
 use crate::vdrive::medium::Medium;
 use crate::vdrive::{self, DriveOptions, Pace};
-use crate::wire::broker_worker::{Expected, RecordOrder};
+use crate::wire::broker_worker::{AudioOrder, Expected, RecordOrder};
 use crate::wire::ring::{self, CHUNK, Consumer, Producer, RingEnd, RingError};
 use crate::worker::error::with_command;
 use crate::worker::{self, Drive, Host};
@@ -84,30 +85,50 @@ pub fn feed(image: Vec<u8>, ending: Ending) -> (Consumer, JoinHandle<()>) {
     (Consumer::attach(consumer).unwrap(), feeder)
 }
 
+/// A ring and a thread that feeds it with the sound of tracks, each from a chunk's beginning on.
+pub fn feed_sound(tracks: Vec<Vec<u8>>) -> (Consumer, JoinHandle<()>) {
+    let (end, consumer) = ring::create(16 * CHUNK).unwrap();
+    let feeder = thread::spawn(move || {
+        let mut producer = Producer::attach(end).unwrap().of_blocks(AUDIO_BLOCK);
+        let whole = CHUNK / AUDIO_BLOCK * AUDIO_BLOCK;
+        let poured =
+            tracks.iter().flat_map(|track| track.chunks(whole)).all(|chunk| put(&mut producer, chunk));
+        if poured {
+            producer.finish();
+        }
+    });
+    (Consumer::attach(consumer).unwrap(), feeder)
+}
+
 /// Feeds an image, until nobody wants more of it.
 pub fn pour(end: RingEnd, image: &[u8], ending: Ending) {
     let mut producer = Producer::attach(end).unwrap();
-    for chunk in image.chunks(CHUNK) {
-        loop {
-            match producer.slot() {
-                Ok(Some(slot)) => {
-                    slot[..chunk.len()].copy_from_slice(chunk);
-                    match producer.commit(chunk.len()) {
-                        Ok(()) => break,
-                        Err(RingError::Closed | RingError::Died) => return,
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-                Ok(None) => drop(producer.wait(None, None).unwrap()),
-                Err(RingError::Closed | RingError::Died) => return,
-                Err(error) => panic!("{error}"),
-            }
-        }
+    if !image.chunks(CHUNK).all(|chunk| put(&mut producer, chunk)) {
+        return;
     }
     match ending {
         Ending::Finish => producer.finish(),
         Ending::Fail | Ending::FailLate => producer.fail(),
         Ending::Die => drop(producer),
+    }
+}
+
+/// Hands over a chunk; false when nobody wants it any more.
+fn put(producer: &mut Producer, chunk: &[u8]) -> bool {
+    loop {
+        match producer.slot() {
+            Ok(Some(slot)) => {
+                slot[..chunk.len()].copy_from_slice(chunk);
+                match producer.commit(chunk.len()) {
+                    Ok(()) => return true,
+                    Err(RingError::Closed | RingError::Died) => return false,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Ok(None) => drop(producer.wait(None, None).unwrap()),
+            Err(RingError::Closed | RingError::Died) => return false,
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 
@@ -165,7 +186,8 @@ impl Stage {
         Self::with(kind, faults, DriveOptions { vendor, product, ..DriveOptions::default() })
     }
 
-    fn with(kind: &str, faults: &str, options: DriveOptions) -> Self {
+    /// The same, with a drive of one's own making.
+    pub fn with(kind: &str, faults: &str, options: DriveOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let faults = faults.parse::<FaultScript>().unwrap();
         let mut drive = vdrive::Drive::new(DriveOptions { faults, ..options });
@@ -205,6 +227,17 @@ impl Stage {
         let (ring, feeder) = feed(image, Ending::Finish);
         let mut traced = Traced::new(self.overheard());
         let report = worker::record(&mut Drive::new(&mut traced, self), order, ring);
+        feeder.join().unwrap();
+        self.sent.append(&mut traced.inner().sent);
+        self.judge();
+        report.map_err(|error| with_command(error, &traced))
+    }
+
+    /// Records an audio disc; its sound is that of the order's tracks.
+    pub fn burn_sound(&mut self, order: &AudioOrder, tracks: Vec<Vec<u8>>) -> api::Result<Report> {
+        let (ring, feeder) = feed_sound(tracks);
+        let mut traced = Traced::new(self.overheard());
+        let report = worker::record_audio(&mut Drive::new(&mut traced, self), order, ring);
         feeder.join().unwrap();
         self.sent.append(&mut traced.inner().sent);
         self.judge();
