@@ -1,7 +1,7 @@
 # Our service in the guest, with all that is real there: systemd, the bus, polkit, udev, the kernel's SCSI layer. Every disc
 # is burned through /dev/sr0 and read back by the kernel.
 # recorders: --buffer 2097152
-# discs: cd-r cd-rw dvd-r dvd-rw dvd+r bd-r | dvd+rw dvd-rw-ro dvd-ram bd-re
+# discs: cd-r cd-rw dvd-r dvd-rw dvd+r dvd+r-dl bd-r | dvd+rw dvd-rw-ro dvd-ram bd-re
 # deadline: 840
 . /host/lib.sh
 content
@@ -11,11 +11,17 @@ note() { printf '%s\t%s\t%s\t%s\n' "$kind" discmaster "$1" "$2" >> /host/results
 step() {
     name=$1
     shift
-    timeout $((120 * $(cat /host/patience))) "$@" > "/host/log/$kind.discmaster.$name" 2>&1 < /dev/null
+    timeout $((120 * $(cat /host/patience))) bash -c '"$@"' step "$@" > "/host/log/$kind.discmaster.$name" 2>&1 < /dev/null
     status=$?
     note "$name" $status
     return $status
 }
+
+# Whether a command is refused by the place where the disc is mounted.
+refused_mounted() {
+    ! "$@" 2> /tmp/said && cat /tmp/said && grep -q FileSystem /tmp/said && grep -q /mnt /tmp/said
+}
+export -f refused_mounted
 
 id=$(basename "$(drive 0)")
 until_so 20 sh -c "discmaster list | grep -q $id" || { journalctl -b | tail -50; exit 1; }
@@ -30,12 +36,19 @@ for kind in $(cat /host/kinds); do
         fi
     fi
     case $kind in
-        cd-rw | dvd-rw* | dvd+rw | dvd-ram | bd-re) step erase discmaster erase "$id" ;;
+        cd-rw | dvd-rw* | dvd+rw | dvd-ram | bd-re)
+            mount -o ro "$(drive 0)" /mnt
+            step refuse-mounted refused_mounted discmaster erase "$id"
+            step erase discmaster erase "$id" --unmount
+            ! mountpoint -q /mnt || { umount /mnt; failed=1; }
+            ;;
     esac
     host control 0 violations || failed=1
 done
 # The machine was kept awake: logind grants what the installed rules allow.
 ! journalctl -b -u discmaster --no-pager | grep "logind grants no" || failed=1
+# So was each worker kept to its device.
+! journalctl -b -u 'discmaster-worker@*' --no-pager | grep "not confined" || failed=1
 discmaster jobs
 journalctl -b -u 'discmaster*' --no-pager | tail -60
 exit $failed
