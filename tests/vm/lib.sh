@@ -1,4 +1,5 @@
 # What the scripts in the guest share.
+. /host/environment
 
 # The place of recorder N in the machine: its SCSI device, once it is there and udev has seen it.
 place() {
