@@ -149,7 +149,8 @@ pub fn send_opc(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> {
     if !call.data.is_empty() || cdb.flags & 1 == 0 {
         return Err(Refusal::BadField { byte: 1 });
     }
-    if drive.ready_medium()?.layout().finalized {
+    let layout = drive.ready_medium()?.layout();
+    if layout.finalized && layout.overwrite().is_none() {
         return Err(Refusal::WriteProtected);
     }
     let takes = drive.options.pace.duration(Duration::from_millis(800));

@@ -373,3 +373,13 @@ fn the_boundary_of_two_layers_is_sent_once_and_before_the_first_write() {
         assert!(matches!(again, Ending::Check(sense) if sense.is(5, 0x2c, 0)));
     }
 }
+
+#[test]
+fn the_laser_is_calibrated_for_discs_that_are_overwritten_as_well() {
+    for name in ["dvd+rw", "dvd-rw-ro", "dvd-ram", "bd-re"] {
+        let mut bench = Bench::with(name);
+        let list = offered(&mut bench, 0);
+        assert_eq!(bench.format(&list), None, "{name}");
+        assert_eq!(bench.run(&cdb::SendOpc::calibrate(), &[]).ending, Ending::Good, "{name}");
+    }
+}
