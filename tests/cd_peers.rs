@@ -16,8 +16,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use discmaster::vdrive::medium::TrackState;
+use discmaster::vdrive::medium::{Layout, Medium, TrackState};
+use support::burner::Burner;
 use support::recorder::{Recorder, outcome};
+use support::{Bench, options};
 use tempfile::TempDir;
 
 const BLOCK: usize = 2048;
@@ -97,6 +99,39 @@ fn cdrskin_burns_data_at_once() {
         assert!(layout.finalized && recorder.recorded() == image.bytes, "the disc holds something else");
     }
     assert_eq!(recorder.violations(), [""; 0]);
+}
+
+/// Our session at once next to cdrskin's of the same image: the same programme, sector by sector, and the same table of
+/// contents; cd-info finds the volume on ours.
+#[tokio::test]
+async fn our_session_at_once_is_the_one_that_cdrskin_writes() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let burner = Burner::ready(&bench, "vd0", 900_001, false).await;
+    let wishes = [("write-mode", "session-at-once".into()), ("verify", "full".into())];
+    assert_eq!(burner.recorded(options(wishes)).await.name, "");
+    let image = bench.disc("vd0");
+    let bytes = fs::read(&image).unwrap();
+    bench.control("vd0", &["violations"]);
+    // Its files are free then.
+    bench.unplug("vd0");
+    let recorder = Recorder::new("cd-r");
+    let way = ["dev=/dev/sr0", "-sao", "padsize=0", image.to_str().unwrap()];
+    recorder.run("cdrskin", &way);
+    let (theirs, their_sheet) = exported(&recorder);
+    let ours = recorder.dir().join("ours.cue");
+    let medium = Medium::open(&image.with_extension("disc")).unwrap();
+    medium.export(&ours).unwrap();
+    assert!(fs::read(ours.with_extension("bin")).unwrap() == theirs, "the programmes differ");
+    assert_eq!(fs::read_to_string(&ours).unwrap(), their_sheet.replace("disc.bin", "ours.bin"));
+    let (layout, theirs) = (medium.layout().clone(), recorder.layout());
+    let tracks = |layout: &Layout| layout.tracks().map(|(_, track)| *track).collect::<Vec<_>>();
+    assert_eq!(tracks(&layout), tracks(&theirs));
+    assert_eq!((layout.finalized, bytes.len() % BLOCK), (theirs.finalized, 0));
+    assert!(recorder.hands(|drive, now| drive.insert(medium, now).is_ok()));
+    let toc = recorder.run("cdrskin", &["dev=/dev/sr0", "-toc"]);
+    assert!(toc.contains(&format!("track:lout lba: {:9}", bytes.len() / BLOCK)), "{toc}");
+    let read = recorder.run("cd-info", &["--no-header", "-A", "/dev/sr0"]);
+    assert!(read.contains("000000 data"), "{read}");
 }
 
 fn xorriso_burns_data_at_once() {

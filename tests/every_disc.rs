@@ -39,8 +39,17 @@ const DISCS: &[(&str, &str)] = &[
 ];
 
 /// What is done to each, beside the cancels and faults.
-const DEEDS: &[&str] =
-    &["write", "verify", "finalise", "append", "erase", "erase fully", "format", "simulate"];
+const DEEDS: &[&str] = &[
+    "write",
+    "verify",
+    "finalise",
+    "session at once",
+    "append",
+    "erase",
+    "erase fully",
+    "format",
+    "simulate",
+];
 
 /// The phases in which somebody cancels; where a drive has to be held up for that, by which script.
 #[rustfmt::skip]
@@ -132,6 +141,7 @@ impl<'b> Row<'b> {
         burner.stage(folder).await.unwrap();
         let mut row = Self { bench, burner, id, kind, discs: 0, begun: Instant::now(), cells: Cells::new() };
         row.is_written(wanted).await;
+        row.is_written_at_once(wanted).await;
         row.is_appended_to().await;
         row.is_erased().await;
         row.is_formatted(wanted).await;
@@ -158,6 +168,26 @@ impl<'b> Row<'b> {
         self.note("finalise", if state == "closed" { "yes" } else { "stays rewritable" });
         xorriso_extracts(&image, wanted);
         isoinfo_lists_rock_ridge(&image, wanted);
+        self.well_mannered();
+    }
+
+    /// A session at once, read by others; then one that is left open and takes another.
+    async fn is_written_at_once(&mut self, wanted: &Listing) {
+        let image = self.fresh().await;
+        let wish = || ("write-mode", "session-at-once".into());
+        let cell = match self.burn([wish(), ("verify", "full".into())]).await {
+            Err(refused) => refused.name,
+            Ok(_) => {
+                xorriso_extracts(&image, wanted);
+                isoinfo_lists_rock_ridge(&image, wanted);
+                let state = self.state().await;
+                self.fresh().await;
+                self.burn([wish(), ("close", "appendable".into())]).await.unwrap();
+                self.burn_again([("verify", "full".into())]).await.unwrap();
+                format!("{state}; left open, second session recorded")
+            }
+        };
+        self.note("session at once", &cell);
         self.well_mannered();
     }
 

@@ -15,7 +15,7 @@ pub use job::{Operation, Phase, Progress, Report, VerifyReport};
 pub use medium::{DiscStatus, FormatChoice, MediaKind, Medium, TrackSummary};
 pub use options::{
     AddOptions, AddSummary, Close, Entry, EntryKind, ImportSummary, JolietProperties, Multisession,
-    RecordOptions, SpecialFiles, Unfinished, Verify,
+    RecordOptions, SpecialFiles, Unfinished, Verify, WriteMode,
 };
 pub use recorder::{Device, Identity, Inspection, RecorderState, Tray};
 

@@ -43,6 +43,8 @@ pub struct RecordOptions {
     pub close: Close,
     /// What is done with a last session that was cut off.
     pub unfinished: Unfinished,
+    /// How tracks are written, where a medium knows several ways.
+    pub write_mode: WriteMode,
     /// Write without the drive's protection against buffer underruns, on media where that can be chosen.
     pub unprotected: bool,
 }
@@ -56,6 +58,17 @@ pub enum Unfinished {
     Refuse,
     /// That session is closed as it is, and the new one recorded behind it.
     Close,
+}
+
+/// How tracks are written, where a medium knows several ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteMode {
+    /// As suits the medium and what becomes of it: data on CD a track at once.
+    #[default]
+    Auto,
+    /// CD: the whole session at once, without run-out blocks behind its track.
+    SessionAtOnce,
 }
 
 /// The option `multisession` of `SetActiveDiscRecorder`.

@@ -7,7 +7,7 @@ use zbus::{OwnedObjectPath, OwnedVariant};
 use super::recorder::{Recorder, Settings};
 use crate::api::{
     AddOptions, Close, Error, ErrorKind, JolietProperties, Multisession, RecordOptions, Result, SpecialFiles,
-    Unfinished, Verify,
+    Unfinished, Verify, WriteMode,
 };
 
 /// An option dictionary as it arrives.
@@ -77,7 +77,7 @@ pub fn open(dict: Dict) -> Result<OpenOptions> {
 }
 
 /// Options of `Session.RecordDisc`: `simulate` b, `eject` b, `unmount` b, `verify` s, `speed` u, `close` s, `unfinished` s,
-/// `wait` b. The flag is `wait`.
+/// `write-mode` s, `wait` b. The flag is `wait`.
 pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
     let mut from = Reader::new(dict);
     let options = RecordOptions {
@@ -90,6 +90,10 @@ pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
         close: from.choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
         unfinished: from
             .choose("unfinished", &[("refuse", Unfinished::Refuse), ("close", Unfinished::Close)])?,
+        write_mode: from.choose(
+            "write-mode",
+            &[("auto", WriteMode::Auto), ("session-at-once", WriteMode::SessionAtOnce)],
+        )?,
         // A property of the recorder, not of one burn.
         unprotected: false,
     };
@@ -330,6 +334,7 @@ mod tests {
             ("speed", 7056_u32.into()),
             ("close", "appendable".into()),
             ("unfinished", "close".into()),
+            ("write-mode", "session-at-once".into()),
             ("wait", true.into()),
         ]);
         let expected = RecordOptions {
@@ -340,6 +345,7 @@ mod tests {
             speed: Some(7056),
             close: Close::Appendable,
             unfinished: Unfinished::Close,
+            write_mode: WriteMode::SessionAtOnce,
             unprotected: false,
         };
         assert_eq!(record(given).unwrap(), (expected, true));

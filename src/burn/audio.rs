@@ -8,7 +8,7 @@
 use std::fmt;
 
 use crate::api::audio::{RUN_OUT, TRACK_MIN, TRACKS_MAX};
-use crate::api::{Close, DiscStatus, Error, ErrorKind, MediaKind, Verify};
+use crate::api::{Close, DiscStatus, Error, ErrorKind, MediaKind, Verify, WriteMode};
 use crate::mmc::cd_text::{MAX_PACKS, Pack};
 use crate::mmc::cue::{CueEntry, DataForm};
 use crate::mmc::msf::Msf;
@@ -126,6 +126,13 @@ fn check_disc(facts: &Facts, order: &AudioOrder) -> Result<(), Error> {
     }
     if !facts.can_write {
         return refuse(ErrorKind::DeviceInvalidType, format!("This drive does not record {disc} discs."));
+    }
+    if order.options.write_mode == WriteMode::SessionAtOnce && !order.at_once {
+        return refuse(
+            ErrorKind::InvalidArgs,
+            "The tracks are to be written one by one (`TrackAtOnce`) and as a session at once (`write-mode`): choose one."
+                .into(),
+        );
     }
     if order.options.simulate && !facts.test_write {
         return refuse(

@@ -1,6 +1,6 @@
 //! What is refused before anything is written, and in which words.
 
-use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify};
+use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify, WriteMode};
 use crate::wire::broker_worker::Expected;
 
 use super::facts::{Facts, SessionState};
@@ -77,6 +77,9 @@ pub enum Refusal {
     /// A test write on a medium, or in a drive, that has none.
     #[error("{} cannot be written in simulation by this drive. Record without `simulate`.", .0.name())]
     NoTestWrite(MediaKind),
+    /// A medium, a drive or a disc that takes no session at once.
+    #[error("The {} in the drive cannot be written as a session at once: {}. Record without `write-mode`.", .0.name(), .1)]
+    NoSessionAtOnce(MediaKind, &'static str),
     /// A test write leaves nothing to verify.
     #[error("A simulated burn leaves nothing on the disc to verify: leave out `simulate` or `verify`.")]
     VerifyOfNothing,
@@ -143,7 +146,9 @@ impl Refusal {
             | Self::NotFormattable(_) => ErrorKind::MediumInvalidType,
             Self::DriveCannotWrite(_) | Self::DriveCannotErase(_) => ErrorKind::DeviceInvalidType,
             Self::NoAddress(_) | Self::OddStart(..) => ErrorKind::DiscInfo,
-            Self::NoTestWrite(_) | Self::OneSession { .. } => ErrorKind::NotSupported,
+            Self::NoTestWrite(_) | Self::NoSessionAtOnce(..) | Self::OneSession { .. } => {
+                ErrorKind::NotSupported
+            }
             Self::VerifyOfNothing | Self::NoSuchFormat { .. } => ErrorKind::InvalidArgs,
             Self::Empty => ErrorKind::InvalidImage,
             Self::OtherStart { .. } => ErrorKind::WrongDisc,
@@ -171,6 +176,8 @@ pub(super) struct Order {
     pub expected: Expected,
     /// A test write.
     pub simulate: bool,
+    /// A CD session at once.
+    pub at_once: bool,
     /// What becomes of the disc.
     pub close: Close,
     /// Every block is going to be read back.
@@ -226,6 +233,10 @@ pub(super) fn record(
     if !facts.can_write {
         return Err(Refusal::DriveCannotWrite(kind));
     }
+    let at_once = wishes.write_mode == WriteMode::SessionAtOnce;
+    if at_once {
+        session_at_once(facts, kind)?;
+    }
     if wishes.simulate && !(recipe.test_write && facts.test_write) {
         return Err(Refusal::NoTestWrite(kind));
     }
@@ -253,6 +264,7 @@ pub(super) fn record(
             Ok(Order {
                 expected,
                 simulate: wishes.simulate,
+                at_once,
                 close: wishes.close,
                 read_back: wishes.verify == Verify::Full,
                 content: blocks,
@@ -263,6 +275,17 @@ pub(super) fn record(
         }
         _ => Err(too_large),
     }
+}
+
+/// Checks whether the disc takes a session at once. Behind another session drives refuse it, whatever MMC says.
+fn session_at_once(facts: &Facts, kind: MediaKind) -> Result<(), Refusal> {
+    let why = match (facts.is_cd(), facts.status) {
+        (false, _) => "only CDs are",
+        (true, _) if !facts.masters => "this drive does not do that",
+        (true, DiscStatus::Blank) => return Ok(()),
+        (true, _) => "it holds a session already, and drives add tracks to such a disc one by one only",
+    };
+    Err(Refusal::NoSessionAtOnce(kind, why))
 }
 
 /// Checks whether the disc can be erased, by this drive.

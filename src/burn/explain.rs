@@ -37,6 +37,14 @@ impl fmt::Display for Act {
             Self::AwaitFormat => f.write_str("await   background format"),
             Self::LayerBreak(blocks) => write!(f, "break   layer 0 of {blocks}"),
             Self::Reserve(blocks) => write!(f, "reserve {blocks}"),
+            Self::CueSheet(sheet) => {
+                f.write_str("cue    ")?;
+                sheet.iter().try_for_each(|entry| {
+                    f.write_str(" ")?;
+                    entry.emit().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                })
+            }
+            Self::PreGap { from, blocks } => write!(f, "pre-gap {from} + {blocks}"),
             Self::Fill { from, blocks, alignment, streaming } => {
                 write!(f, "zero    {from} + {blocks} by {alignment}{}", streamed(*streaming))
             }
@@ -68,6 +76,7 @@ impl fmt::Display for WriteParameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mode {
             WriteMode::TrackAtOnce => f.write_str("track at once")?,
+            WriteMode::SessionAtOnce => f.write_str("session at once")?,
             WriteMode::Incremental => f.write_str("incremental")?,
             WriteMode::DiscAtOnce => f.write_str("disc at once")?,
         }

@@ -80,6 +80,8 @@ pub struct Facts {
     pub last_lead_out: Option<u32>,
     /// The drive's feature for writing this medium is present and current.
     pub can_write: bool,
+    /// The drive writes CD sessions at once (feature 2Eh), and that is current.
+    pub masters: bool,
     /// The drive offers test writes on this medium.
     pub test_write: bool,
     /// The drive goes on by itself after its buffer ran empty.

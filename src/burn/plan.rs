@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{FormatChoice, RecordOptions};
+use crate::mmc::cue::CueEntry;
 use crate::wire::broker_worker::Expected;
 
 use super::check::{self, Refusal};
@@ -48,6 +49,16 @@ pub enum Act {
     LayerBreak(u32),
     /// Reserve a track of so many blocks (RESERVE TRACK). Every one of them has to be written then.
     Reserve(u32),
+    /// Tell the drive what the session consists of (SEND CUE SHEET): lead-in, pre-gap, track, lead-out. Every block of
+    /// pre-gap and track has to be written then.
+    CueSheet([CueEntry; 4]),
+    /// Write zeroes before the first track of a CD session at once.
+    PreGap {
+        /// The first block's address; −150 on a blank disc.
+        from: i32,
+        /// Blocks.
+        blocks: u32,
+    },
     /// Write blocks in sequence.
     Write {
         /// The first block's address.
@@ -135,6 +146,8 @@ pub struct WriteParameters {
 pub enum WriteMode {
     /// CD, track at once, mode 1 data: write type 1, track mode 4, data block type 8.
     TrackAtOnce,
+    /// CD, session at once: write type 2. What is written, the cue sheet says.
+    SessionAtOnce,
     /// DVD-R, DVD-RW, incremental: write type 0, track mode 5, data block type 8, packets and links of 16 blocks.
     Incremental,
     /// DVD-R, DVD-RW, disc at once: write type 2, track mode 5, data block type 8.

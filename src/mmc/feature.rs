@@ -151,6 +151,13 @@ impl Configuration {
         (!text.is_empty()).then_some(text)
     }
 
+    /// Whether sessions of the current CD can be written at once (2Eh bit 5).
+    pub fn masters(&self) -> bool {
+        self.feature(code::CD_MASTERING).is_some_and(|feature| {
+            feature.current && feature.data.first().is_some_and(|flags| flags & 0x20 != 0)
+        })
+    }
+
     /// Whether the current disc can be test written (2Dh and 2Fh bit 2).
     pub fn can_test_write(&self) -> bool {
         [code::CD_TAO, code::DVD_R_WRITE].into_iter().any(|code| {

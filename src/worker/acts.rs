@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::api::Phase;
 use crate::burn::{Act, CloseFunction, Formatting, Plan, WriteMode, WriteParameters};
 use crate::mmc::cdb::{
-    Blank, Cdb, CloseTrackSession, FormatUnit, ModeSelect10, ModeSense10, ReserveTrack, SendDiscStructure,
-    SendOpc, SynchronizeCache,
+    Blank, Cdb, CloseTrackSession, FormatUnit, ModeSelect10, ModeSense10, ReserveTrack, SendCueSheet,
+    SendDiscStructure, SendOpc, SynchronizeCache,
 };
+use crate::mmc::cue::CueEntry;
 use crate::mmc::disc_info::{self, BackgroundFormat};
 use crate::mmc::disc_structure::{LayerBoundary, code as structure};
 use crate::mmc::format::FormatParameters;
-use crate::mmc::page::{self, MultiSession};
+use crate::mmc::page::{self, MultiSession, WriteType};
 use crate::mmc::policy::{During, Verdict};
 use crate::mmc::sense::Sense;
 
@@ -58,9 +59,11 @@ pub(super) fn holds(page: &page::WriteParameters, wanted: &WriteParameters) -> b
     let ours = page_of(wanted);
     // Drives have a mind of their own about the track mode of DVD.
     let track_mode = wanted.mode != WriteMode::TrackAtOnce || page.track_mode == ours.track_mode;
+    // Of a session at once the cue sheet says what its blocks are, and not the page.
+    let data_block = wanted.mode == WriteMode::SessionAtOnce || page.data_block == ours.data_block;
     page.write_type == ours.write_type
         && track_mode
-        && page.data_block == ours.data_block
+        && data_block
         && page.test_write == ours.test_write
         && page.multi_session == ours.multi_session
 }
@@ -136,6 +139,14 @@ pub(super) fn layer_break(drive: &mut Drive<'_>, blocks: u32, limit: Duration) -
 pub(super) fn reserve(drive: &mut Drive<'_>, blocks: u32, limit: Duration) -> Result<(), Trouble> {
     drive.tell(&ReserveTrack::new(blocks), During::Format, limit)?;
     drive.settle(During::Format, limit)
+}
+
+/// SEND CUE SHEET.
+pub(super) fn cue_sheet(drive: &mut Drive<'_>, sheet: &[CueEntry], limit: Duration) -> Result<(), Trouble> {
+    let bytes: Vec<u8> = sheet.iter().flat_map(|entry| entry.emit()).collect();
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    drive.give(&SendCueSheet::new(length), &bytes, During::SetSpeed)?;
+    drive.settle(During::SetSpeed, limit)
 }
 
 /// SYNCHRONIZE CACHE, until the buffer is on the disc.
@@ -227,6 +238,10 @@ fn page_of(wanted: &WriteParameters) -> page::WriteParameters {
     let multi = if wanted.appendable { MultiSession::More } else { MultiSession::Last };
     let page = match wanted.mode {
         WriteMode::TrackAtOnce => page::WriteParameters::cd_track_at_once(multi, wanted.test),
+        WriteMode::SessionAtOnce => page::WriteParameters {
+            write_type: WriteType::SessionAtOnce,
+            ..page::WriteParameters::cd_track_at_once(multi, wanted.test)
+        },
         WriteMode::Incremental => page::WriteParameters::dvd_incremental(multi, wanted.test),
         WriteMode::DiscAtOnce => page::WriteParameters::dvd_disc_at_once(wanted.test),
     };

@@ -158,6 +158,8 @@ fn act(drive: &mut Drive<'_>, facts: &Facts, step: &Step) -> Result<(), Trouble>
         | Act::LayerBreak(_)
         | Act::Reserve(_)
         | Act::Redirect { .. }
+        | Act::CueSheet(_)
+        | Act::PreGap { .. }
         | Act::Write { .. } => Ok(()),
     }
 }

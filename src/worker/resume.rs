@@ -70,9 +70,9 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// In the middle of a CD's track, which a flush would end.
+    /// In the middle of a CD's track, or of a session at once, which a flush would end.
     const fn in_track(&self, try_: &Try) -> bool {
-        self.job.cd && self.written + try_.done > 0
+        self.job.cd && (self.job.reserved || self.written + try_.done > 0)
     }
 
     /// Nobody knows how much of a chunk arrived: the drive's next address tells.
@@ -85,13 +85,14 @@ impl Writer<'_, '_> {
         let last = self.job.last_track;
         let track = self.drive.amid(|drive| inspect::open_track(drive, last));
         let track = track.map_err(|trouble| Stop::at(trouble, lba))?;
-        let next = track.and_then(|track| track.next_writable).and_then(|next| u32::try_from(next).ok());
+        let next = track.and_then(|track| track.next_writable);
         tracing::warn!(
             lba,
             ?next,
             "the link failed under a write; the drive's next address tells where to go on"
         );
-        match next.and_then(|next| next.checked_sub(at)) {
+        // In a pre-gap both are below zero, and 0 is its end.
+        match next.map(|next| next.cast_unsigned().wrapping_sub(at)) {
             // Wherever the link broke off, the same blocks go to the same place again.
             _ if self.job.overwrites => {
                 self.unsure = false;

@@ -101,7 +101,7 @@ impl<'b, 'a> Burn<'b, 'a> {
             Act::WriteParameters(parameters) => {
                 acts::write_parameters(self.drive, parameters).map_err(|trouble| preparing.error(&trouble))
             }
-            Act::Calibrate | Act::LayerBreak(_) | Act::Reserve(_) | Act::Format(_) => {
+            Act::Calibrate | Act::LayerBreak(_) | Act::Reserve(_) | Act::CueSheet(_) | Act::Format(_) => {
                 let doing =
                     if matches!(step.act, Act::Format(_)) { Doing::Formatting } else { Doing::Preparing };
                 let scene = scene(doing);
@@ -124,13 +124,8 @@ impl<'b, 'a> Burn<'b, 'a> {
                 };
                 self.write(at, job)
             }
-            Act::Flush => {
-                acts::flush(self.drive, limit).map_err(|trouble| flushing.error(&trouble))?;
-                let began = self.first_write.unwrap_or_default();
-                let took = self.drive.host.now().saturating_sub(began).as_micros();
-                self.report.write_time = u64::try_from(took).unwrap_or(u64::MAX);
-                Ok(())
-            }
+            Act::PreGap { from, blocks } => self.pre_gap(*from, *blocks, limit),
+            Act::Flush => self.flush(limit).map_err(|trouble| flushing.error(&trouble)),
             Act::CloseTrack(track) => {
                 self.begin_closing();
                 match acts::close(self.drive, CloseTrackSession::TRACK, *track, limit) {
@@ -158,11 +153,20 @@ impl<'b, 'a> Burn<'b, 'a> {
         }
     }
 
+    fn flush(&mut self, limit: Duration) -> Result<(), Trouble> {
+        acts::flush(self.drive, limit)?;
+        let began = self.first_write.unwrap_or_default();
+        let took = self.drive.host.now().saturating_sub(began).as_micros();
+        self.report.write_time = u64::try_from(took).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
     /// What is done to the disc before the first write.
     fn make_ready(&mut self, act: &Act, limit: Duration) -> Result<(), Trouble> {
         match act {
             Act::Calibrate => acts::calibrate(self.drive, limit),
             Act::LayerBreak(blocks) => acts::layer_break(self.drive, *blocks, limit),
+            Act::CueSheet(sheet) => acts::cue_sheet(self.drive, sheet, limit),
             Act::Reserve(blocks) => {
                 self.done_before = Some(Before::Reserved);
                 acts::reserve(self.drive, *blocks, limit)
@@ -185,6 +189,26 @@ impl<'b, 'a> Burn<'b, 'a> {
         self.set_again()?;
         self.ready = true;
         Ok(())
+    }
+
+    /// What is before the first track of a session at once. From here on every block of the session has to be written.
+    fn pre_gap(&mut self, from: i32, blocks: u32, limit: Duration) -> api::Result<()> {
+        self.done_before = Some(Before::Reserved);
+        let job = Job {
+            from: from.cast_unsigned(),
+            content: 0,
+            blocks,
+            alignment: 1,
+            least: blocks,
+            timeout: limit,
+            last_track: self.look.facts.as_ref().map_or(1, |facts| facts.last_track),
+            cd: true,
+            overwrites: false,
+            streaming: false,
+            reserved: true,
+        };
+        let buffer = self.look.inspection.buffer_bytes;
+        Writer::zeroes(self.drive, job, buffer).pre_gap().map_err(|stop| self.stopped(stop, true))
     }
 
     fn write(&mut self, at: usize, job: Job) -> api::Result<()> {

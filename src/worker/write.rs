@@ -19,7 +19,7 @@ use super::inspect;
 /// What is to be written, out of the plan's step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Job {
-    /// The first block's address.
+    /// The first block's address; of a pre-gap before block 0 in two's complement, as commands have it.
     pub from: u32,
     /// Blocks that come through the ring.
     pub content: u32,
@@ -157,6 +157,15 @@ impl<'w, 'a> Writer<'w, 'a> {
         while self.written < self.job.blocks {
             self.check_cancel()?;
             self.pad_to((self.written + CHUNK_BLOCKS).min(self.job.blocks))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the zeroes of a pre-gap, in one go: once begun, it is no use without what follows.
+    pub fn pre_gap(&mut self) -> Result<(), Stop> {
+        self.buffer.all().fill(0);
+        while self.written < self.job.blocks {
+            self.put((self.job.blocks - self.written).min(CHUNK_BLOCKS))?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! How each kind of medium is recorded, erased and formatted: a table, a row a medium, and a file a way of writing.
 
+mod cd_sao;
 mod cd_tao;
 mod dvd_minus;
 mod overwrite;
@@ -44,8 +45,8 @@ pub(super) struct Choice {
 /// Medium by medium; what content and wishes change about a row stands at the head of its file.
 #[rustfmt::skip]
 const RECIPES: &[Recipe] = &[
-    Recipe { kind: MediaKind::CdR,                 least: 300, alignment: 1,  test_write: true,  record: cd_tao::record,            erase: None,                    formats: none },
-    Recipe { kind: MediaKind::CdRw,                least: 300, alignment: 1,  test_write: true,  record: cd_tao::record,            erase: Some(blank),             formats: none },
+    Recipe { kind: MediaKind::CdR,                 least: 300, alignment: 1,  test_write: true,  record: cd,                        erase: None,                    formats: none },
+    Recipe { kind: MediaKind::CdRw,                least: 300, alignment: 1,  test_write: true,  record: cd,                        erase: Some(blank),             formats: none },
     Recipe { kind: MediaKind::DvdMinusR,           least: 16,  alignment: 16, test_write: true,  record: dvd_minus::record,         erase: None,                    formats: none },
     Recipe { kind: MediaKind::DvdMinusRDualLayer,  least: 16,  alignment: 16, test_write: true,  record: dvd_minus::record,         erase: None,                    formats: none },
     Recipe { kind: MediaKind::DvdMinusRwSequential, least: 16, alignment: 16, test_write: true,  record: dvd_minus::record,         erase: Some(blank),             formats: overwrite::of_dvd_rw },
@@ -147,6 +148,11 @@ pub(super) fn unfinished(facts: &Facts) -> Vec<Step> {
     let session = Act::CloseSession { function: CloseFunction::Session, otherwise: None };
     let closes = [Act::CloseTrack(facts.last_track.max(1)), session];
     page.into_iter().chain(closes.map(|act| Step::new(act, LONG, Harm::DiscUnfinished))).collect()
+}
+
+/// A CD, in the way that was asked for.
+fn cd(facts: &Facts, order: &Order) -> Result<Vec<Step>, Refusal> {
+    if order.at_once { cd_sao::record(facts, order) } else { cd_tao::record(facts, order) }
 }
 
 /// BLANK. What it leaves undone when it is quick, a DVD-RW pays for: most drives write it at once alone then.

@@ -18,6 +18,7 @@ pub fn cd_r() -> Facts {
         free_blocks: 359_847,
         last_lead_out: Some(359_849),
         can_write: true,
+        masters: true,
         test_write: true,
         underrun_free: true,
         can_blank: true,
@@ -38,6 +39,7 @@ pub fn cd_rw() -> Facts {
 fn dvd() -> Facts {
     Facts {
         last_lead_out: None,
+        masters: false,
         test_write: false,
         can_blank: false,
         write_speeds: vec![22_160, 11_080, 5540],

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify};
+use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify, WriteMode as Wish};
 
 pub(super) mod discs;
 
@@ -59,6 +59,31 @@ fn plans_are_the_ones_that_the_goldens_show() {
     let appended = plan_record(&second(cd_r(), 2, 15_723), at(15_723), &appendable);
     golden("cd-r-second-session", &appended);
     golden("dvd+r-second-session", &plan_record(&second(dvd_plus_r(), 2, 6384), at(6384), &wishes()));
+}
+
+#[test]
+fn plans_for_a_cd_as_a_session_at_once_are_the_ones_that_the_goldens_show() {
+    let wishes = RecordOptions { write_mode: Wish::SessionAtOnce, ..wishes() };
+    golden("cd-r-session-at-once", &plan_record(&cd_r(), SMALL, &wishes));
+    let appendable = RecordOptions { close: Close::Appendable, ..wishes };
+    golden("cd-rw-session-at-once-appendable", &plan_record(&cd_rw(), SMALL, &appendable));
+    let simulate = RecordOptions { simulate: true, ..wishes };
+    let short = Content { blocks: 123, start: 0 };
+    golden("cd-r-session-at-once-short-simulate", &plan_record(&cd_r(), short, &simulate));
+}
+
+#[test]
+fn a_session_at_once_is_refused_by_what_cannot_take_it() {
+    let wishes = RecordOptions { write_mode: Wish::SessionAtOnce, ..wishes() };
+    for (facts, start, why) in [
+        (dvd_r(), 0, "only CDs are"),
+        (Facts { masters: false, ..cd_r() }, 0, "this drive does not"),
+        (second(cd_r(), 2, 15_723), 15_723, "it holds a session"),
+    ] {
+        let refusal = plan_record(&facts, Content { start, ..SMALL }, &wishes).unwrap_err();
+        assert_eq!(refusal.kind(), ErrorKind::NotSupported);
+        assert!(refusal.to_string().contains(why), "{refusal}");
+    }
 }
 
 #[test]
@@ -253,7 +278,8 @@ fn what_cannot_be_recorded_is_refused_by_name() {
          blanked quickly, appendable: NotSupported\nsimulated BD-R: NotSupported\n\
          simulated DVD-RAM: NotSupported\n\
          unheard of: MediumInvalidType\nreader: DeviceInvalidType\nno address: DiscInfo\n\
-         simulated DVD+R: NotSupported\nno test write: NotSupported\nsimulated and verified: InvalidArgs\n\
+         simulated DVD+R: NotSupported\nno test write: NotSupported\n\
+         simulated and verified: InvalidArgs\n\
          empty: InvalidImage\nelsewhere: WrongDisc\nendless: DiscFull\nbehind 31 bits: DiscFull\n"
     );
 }
@@ -352,6 +378,7 @@ proptest! {
         simulate in any::<bool>(),
         appendable in any::<bool>(),
         read_back in any::<bool>(),
+        session_at_once in any::<bool>(),
         behind in 0_u32..100_000,
         at_the_address in prop::bool::weighted(0.9),
     ) {
@@ -360,7 +387,8 @@ proptest! {
         let start = own.unwrap_or(if facts.status == DiscStatus::Blank { 0 } else { behind });
         let close = if appendable { Close::Appendable } else { Close::Finalise };
         let verify = if read_back { Verify::Full } else { Verify::None };
-        let wishes = RecordOptions { simulate, close, verify, ..wishes() };
+        let write_mode = if session_at_once { Wish::SessionAtOnce } else { Wish::Auto };
+        let wishes = RecordOptions { simulate, close, verify, write_mode, ..wishes() };
         if let Ok(plan) = plan_record(&facts, Content { blocks, start }, &wishes) {
             holds(&plan, blocks, simulate)?;
         }
@@ -419,12 +447,21 @@ fn holds(plan: &Plan, image: u64, simulate: bool) -> Result<(), TestCaseError> {
             }
             Act::CloseTrack(_) | Act::CloseSession { .. } | Act::StopFormat => {
                 prop_assert!(!dirty && !simulate);
-                prop_assert!(mode != Some(WriteMode::DiscAtOnce), "a disc at once closes itself");
+                let at_once = [Some(WriteMode::DiscAtOnce), Some(WriteMode::SessionAtOnce)];
+                prop_assert!(!at_once.contains(&mode), "what is written at once closes itself");
                 prop_assert_eq!(step.if_it_fails, Harm::WrittenNotClosed);
             }
             Act::Reserve(blocks) => {
                 prop_assert_eq!(mode, Some(WriteMode::DiscAtOnce));
                 reserved = Some(*blocks);
+            }
+            Act::CueSheet([.., track, end]) => {
+                prop_assert_eq!((mode, track.start.lba()), (Some(WriteMode::SessionAtOnce), 0));
+                reserved = Some(end.start.lba().cast_unsigned());
+            }
+            Act::PreGap { from, blocks } => {
+                prop_assert!(reserved.is_some() && written == 0);
+                prop_assert_eq!((*from, *blocks), (-150, 150));
             }
             Act::Format(_) | Act::LayerBreak(_) | Act::Calibrate => prop_assert!(written == 0 && !simulate),
             Act::Blank { .. } | Act::Fill { .. } | Act::AwaitFormat => {

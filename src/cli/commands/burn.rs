@@ -66,6 +66,9 @@ pub struct BurnArgs {
     /// If the last session on the disc was cut off, close it first
     #[arg(long)]
     pub close_unfinished: bool,
+    /// Write a CD as a session at once: without run-out blocks, and filled up should the burn end early
+    #[arg(long)]
+    pub session_at_once: bool,
     /// Copy the files before burning, so that they may change meanwhile
     #[arg(long)]
     pub copy: bool,

@@ -102,6 +102,7 @@ impl Burning {
             .text("verify", verify.word())
             .number("speed", kilobytes(args.speed.as_deref(), recorder.kind())?)
             .text("unfinished", if args.close_unfinished { "close" } else { "refuse" })
+            .text("write-mode", if args.session_at_once { "session-at-once" } else { "auto" })
             .text("close", if args.appendable { "appendable" } else { "finalise" });
         let doing = if args.simulate { "Simulating" } else { "Burning" };
         screen.say(&format!("{doing} {} in {} ({})", recorder.kind(), recorder.id, recorder.name()));

@@ -5,10 +5,7 @@ use std::time::Duration;
 use crate::api::{self, ErrorKind, MediaKind, Phase, Report};
 use crate::burn::{AudioAct, AudioPlan, Harm};
 use crate::mmc::cd_text::{PER_BLOCK, Pack, unfold};
-use crate::mmc::cdb::{
-    Cdb, CloseTrackSession, ModeSelect10, ReadToc, SendCueSheet, SynchronizeCache, WriteLeadIn,
-};
-use crate::mmc::cue::CueEntry;
+use crate::mmc::cdb::{Cdb, CloseTrackSession, ModeSelect10, ReadToc, SynchronizeCache, WriteLeadIn};
 use crate::mmc::page::{self, WriteParameters};
 use crate::mmc::policy::{During, Verdict};
 use crate::mmc::subchannel::RAW;
@@ -17,6 +14,7 @@ use crate::mmc::transport::Data;
 use crate::wire::broker_worker::AudioOrder;
 use crate::wire::ring::Consumer;
 
+use super::super::acts;
 use super::super::drive::{Drive, Pace, Patience};
 use super::super::error::{Doing, Scene, Trouble};
 use super::super::inspect::{self, Look};
@@ -96,7 +94,7 @@ impl<'r, 'a> Run<'r, 'a> {
                 Ok(())
             }
             AudioAct::Page(page) => set_page(self.drive, page).map_err(preparing),
-            AudioAct::CueSheet(sheet) => cue_sheet(self.drive, sheet).map_err(preparing),
+            AudioAct::CueSheet(sheet) => acts::cue_sheet(self.drive, sheet, LONG).map_err(preparing),
             AudioAct::Text(packs) => {
                 self.begin_writing();
                 let scene = self.scene(Doing::Writing);
@@ -227,13 +225,6 @@ pub(super) fn set_page(drive: &mut Drive<'_>, page: &WriteParameters) -> Result<
     // A page of 255 bytes is the longest there is.
     let length = u16::try_from(list.len()).unwrap_or(u16::MAX);
     drive.give(&ModeSelect10::new(length), &list, During::SetSpeed)
-}
-
-fn cue_sheet(drive: &mut Drive<'_>, sheet: &[CueEntry]) -> Result<(), Trouble> {
-    let bytes: Vec<u8> = sheet.iter().flat_map(|entry| entry.emit()).collect();
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    drive.give(&SendCueSheet::new(length), &bytes, During::SetSpeed)?;
-    drive.settle(During::SetSpeed, LONG)
 }
 
 /// Writes packs over and over from the beginning of the lead-in to its end.

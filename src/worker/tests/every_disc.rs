@@ -1,7 +1,7 @@
 //! Every kind of disc from its box to its end on the virtual recorder: recorded, read back, refused, erased, formatted.
 
 use super::bench::{Stage, image};
-use crate::api::{BLOCK, Close, DiscStatus, ErrorKind, MediaKind, Phase, RecordOptions, Verify};
+use crate::api::{BLOCK, Close, DiscStatus, ErrorKind, MediaKind, Phase, RecordOptions, Verify, WriteMode};
 use crate::mmc::opcode::Opcode;
 use crate::vdrive::Pace;
 
@@ -50,6 +50,51 @@ fn a_blank_dvd_minus_that_is_closed_is_written_at_once() {
         assert!(sent(Opcode::RESERVE_TRACK) && sent(Opcode::SEND_OPC), "{kind}");
         assert!(!sent(Opcode::CLOSE_TRACK_SESSION), "{kind}: it closes itself");
     }
+}
+
+#[test]
+fn a_cd_is_written_as_a_session_at_once_and_left_open_takes_a_track_at_once() {
+    let at_once = |wishes| RecordOptions { write_mode: WriteMode::SessionAtOnce, ..wishes };
+    for kind in ["cd-r", "cd-rw"] {
+        for blocks in [1, 300, 1025] {
+            let mut stage = stage(kind);
+            let report = stage.burn(image(blocks), at_once(verified())).unwrap();
+            assert_eq!(report.verify.unwrap().blocks, blocks as u64);
+            let medium = stage.look().medium.unwrap();
+            assert_eq!((medium.sessions, medium.status), (1, DiscStatus::Closed), "{kind}, {blocks}");
+            assert_eq!(stage.recorded().len().div_ceil(BLOCK), blocks.max(300), "no run-out follows");
+            let sent = |opcode: Opcode| stage.sent.iter().any(|cdb| cdb[0] == opcode.0);
+            assert!(sent(Opcode::SEND_CUE_SHEET) && !sent(Opcode::CLOSE_TRACK_SESSION), "{kind}");
+            assert!(stage.sent.iter().any(|cdb| cdb[..6] == [0x2a, 0, 0xff, 0xff, 0xff, 0x6a]), "{kind}");
+        }
+        let mut stage = stage(kind);
+        stage.burn(image(700), at_once(appendable())).unwrap();
+        let refused = stage.burn(image(700), at_once(verified())).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::NotSupported, "{refused}");
+        stage.burn(image(700), verified()).unwrap();
+        assert_eq!(stage.look().medium.unwrap().sessions, 2, "{kind}");
+    }
+}
+
+#[test]
+fn a_session_at_once_goes_on_where_the_drive_says_in_its_pre_gap_as_well() {
+    let wishes = RecordOptions { write_mode: WriteMode::SessionAtOnce, ..verified() };
+    for fault in [
+        "write nth=1 sense-after(B/08/01)",
+        "write nth=3 sense-after(B/08/01)",
+        "write nth=5 sense-after(B/08/01)",
+        "write nth=2 3*sense(2/04/08)",
+        "write nth=7 sense-after(1/0C/01)",
+    ] {
+        let mut stage = Stage::new("cd-r", fault, Pace::Unlimited);
+        stage.burn(image(700), wishes).unwrap_or_else(|error| panic!("{fault}: {error}"));
+        assert!(stage.recorded().starts_with(&image(700)), "{fault}");
+    }
+    let simulate = RecordOptions { simulate: true, verify: Verify::None, ..wishes };
+    let mut stage = stage("cd-rw");
+    assert!(stage.burn(image(700), simulate).unwrap().simulated);
+    assert_eq!(status(&mut stage), DiscStatus::Blank);
+    stage.burn(image(700), wishes).unwrap();
 }
 
 #[test]
