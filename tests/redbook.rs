@@ -22,6 +22,7 @@ const RECORDER: &str = "NoActiveRecorder";
 const OPEN: &str = "TrackOpen";
 const NOT: &str = "TrackNotOpen";
 const ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
+const IMAGE: &str = "InvalidImage";
 const EMPTY: &str = "TrackNotBigEnough";
 
 const STATES: [&str; 7] = ["closed", "open", "joliet", "format", "ready", "track", "staged"];
@@ -42,8 +43,13 @@ const RULES: &[(&str, [&str; 7])] = &[
     ("CloseAudioTrack",              [CLOSED, FORMAT, WRONG, NOT,      NOT,   EMPTY, NOT]),
     ("GetRedbookProperties",         [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
     ("SetRedbookProperties",         [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("GetTranslations",              [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("GetTranslation",               [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  ARGS,  ARGS]),
+    ("SetTranslation",               [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
+    ("RemoveTranslation",            [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  ARGS,  ARGS]),
     ("GetAudioTrackProperties",      [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  FINE,  FINE]),
     ("SetAudioTrackProperties",      [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  FINE,  FINE]),
+    ("GetCueSheet",                  [CLOSED, FORMAT, WRONG, IMAGE,    IMAGE, IMAGE, FINE]),
     ("GetJolietProperties",          [CLOSED, FORMAT, FINE,  WRONG,    WRONG, WRONG, WRONG]),
 ];
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::language::{Language, Letters};
 use super::{Error, ErrorKind, Result};
 
 /// Bytes of a block of sound (IEC 60908).
@@ -12,6 +13,8 @@ pub const TRACKS_MAX: usize = 99;
 pub const TRACK_MIN: u32 = 300;
 /// Blocks that a track written at once loses at its end, whatever the gap.
 pub const RUN_OUT: u64 = 2;
+/// Languages of a disc.
+pub const LANGUAGES_MAX: usize = 8;
 /// Characters of one text.
 pub const TEXT_MAX: usize = 160;
 /// The longest gap before a track: a minute.
@@ -54,6 +57,9 @@ pub struct Album {
     pub disc: DiscProperties,
     /// What is said of the tracks; those behind the end have nothing said of them.
     pub tracks: Vec<TrackProperties>,
+    /// The same texts in other languages.
+    #[serde(default)]
+    pub translations: Vec<Translation>,
 }
 
 impl Album {
@@ -70,6 +76,15 @@ impl Album {
             0 => 0,
             _ => asked.unwrap_or(if self.disc.gapless { 0 } else { gap }),
         }
+    }
+
+    /// Blocks at the end of the track before that are heard in a track's gap, counted from 0. None where that one has not so
+    /// many behind its last point.
+    pub fn sounding_gap(&self, at: usize) -> u32 {
+        let Some(before) = at.checked_sub(1) else { return 0 };
+        let blocks = self.state.tracks.get(before).copied().unwrap_or_default();
+        let last = self.track(before).indexes.into_iter().rfind(|point| *point < blocks).unwrap_or_default();
+        Some(self.track(at).sounding_gap).filter(|gap| *gap < blocks - last).unwrap_or_default()
     }
 
     /// Blocks that the tracks take, with what lies between them. A gap costs two blocks more than it has: a drive that
@@ -93,6 +108,19 @@ impl Album {
             gap => u64::from(gap) + RUN_OUT,
         }
     }
+}
+
+/// The texts of a disc and its tracks in one more language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Translation {
+    /// The language.
+    pub language: Language,
+    /// How its characters are written.
+    pub letters: Letters,
+    /// The disc's texts.
+    pub disc: Texts,
+    /// The tracks' texts; those behind the end have none.
+    pub tracks: Vec<Texts>,
 }
 
 /// The texts of a disc or a track; an empty one is none (CD-TEXT packs 80h to 85h).
@@ -150,6 +178,12 @@ pub struct DiscProperties {
     pub genre: String,
     /// Its number in shops, 13 digits; it is also the disc's media catalog number.
     pub upc_ean: String,
+    /// The language of its texts and of those of its tracks; `None` for the one that their letters suggest.
+    #[serde(default)]
+    pub language: Option<Language>,
+    /// How their characters are written.
+    #[serde(default)]
+    pub letters: Letters,
     /// Tracks follow each other without a gap.
     pub gapless: bool,
     /// Tracks are written one by one, as the Image Mastering API did.
@@ -165,6 +199,9 @@ pub struct TrackProperties {
     pub isrc: String,
     /// Silent blocks before it; `None` for the recorder's gap.
     pub pre_gap: Option<u32>,
+    /// Blocks at the end of the track before that are its gap (index 0), with the sound that is there.
+    #[serde(default)]
+    pub sounding_gap: u32,
     /// Where its index points from 2 on lie, in blocks from its beginning; ascending.
     pub indexes: Vec<u32>,
     /// It may be copied digitally.

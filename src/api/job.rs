@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BLOCK;
+use super::contents::DiscContents;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +148,9 @@ pub struct Report {
     pub verify: Option<VerifyReport>,
     /// Things worth knowing that did not fail the job.
     pub notes: Vec<String>,
+    /// What was read of the disc, when that was asked.
+    #[serde(default)]
+    pub contents: Option<Box<DiscContents>>,
 }
 
 /// What verification read.

@@ -3,8 +3,10 @@
 //! Plain data without behaviour that could block, shared by the broker, the helpers and the command line.
 
 pub mod audio;
+pub mod contents;
 mod error;
 mod job;
+pub mod language;
 mod medium;
 pub mod names;
 mod options;

@@ -14,8 +14,10 @@ use super::service::{Service, State};
 use super::session::{Activity, Format, Session};
 use super::staging::out_of_turn;
 use crate::api::audio::{
-    AUDIO_BLOCK, Album, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, TrackProperties,
+    AUDIO_BLOCK, Album, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, LANGUAGES_MAX, Texts,
+    TrackProperties, Translation,
 };
+use crate::api::language::{Language, Letters};
 use crate::api::{
     AddSummary, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, RecordOptions,
     Result,
@@ -172,6 +174,62 @@ impl Service {
         Ok(())
     }
 
+    /// `SetTranslation`: of a track by its number, or of the disc, which is 0.
+    ///
+    /// # Errors
+    /// As for [`Service::set_track_properties`]; `LimitsExceeded` for the ninth language.
+    pub fn set_translation(
+        &self,
+        session: u64,
+        language: Language,
+        number: u32,
+        change: impl FnOnce(Texts, &mut Letters) -> Result<Texts>,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let session = state.session_mut(session)?;
+        idle_redbook(session)?;
+        let at = if number == 0 { None } else { Some(track_at(session, number)?) };
+        let others = &mut session.album.translations;
+        let known = others.iter().position(|other| other.language == language);
+        if known.is_none() && others.len() + 1 >= LANGUAGES_MAX {
+            let message = format!("CD-TEXT has room for {LANGUAGES_MAX} languages: remove one first.");
+            return Err(Error::new(ErrorKind::LimitsExceeded, message));
+        }
+        let mut other = known.map_or_else(
+            || Translation { language, letters: Letters::Any, disc: Texts::default(), tracks: vec![] },
+            |known| others[known].clone(),
+        );
+        match at {
+            None => other.disc = change(other.disc, &mut other.letters)?,
+            Some(at) => {
+                let present = other.tracks.get(at).cloned().unwrap_or_default();
+                let changed = change(present, &mut other.letters)?;
+                if other.tracks.len() <= at {
+                    other.tracks.resize(at + 1, Texts::default());
+                }
+                other.tracks[at] = changed;
+            }
+        }
+        match known {
+            Some(known) => others[known] = other,
+            None => others.push(other),
+        }
+        Ok(())
+    }
+
+    /// `RemoveTranslation`.
+    ///
+    /// # Errors
+    /// As for [`Service::set_disc_properties`]; `InvalidArgs` when nothing is said in this language.
+    pub fn remove_translation(&self, session: u64, language: Language) -> Result<()> {
+        let mut state = self.state();
+        let session = state.session_mut(session)?;
+        idle_redbook(session)?;
+        let at = translation_at(session, language)?;
+        session.album.translations.remove(at);
+        Ok(())
+    }
+
     /// Asks the stager something about the tracks, and takes in what they are then, also when it refuses.
     async fn ask_album(&self, session: u64, ask: AudioAsk, fd: Option<OwnedFd>) -> Result<()> {
         let stager = self.stager(session).await?;
@@ -313,6 +371,7 @@ pub fn ordered(album: &Album, gap: u32) -> Ordered {
         AudioTrack {
             blocks: *blocks,
             gap: album.gap_before(at, gap),
+            sounding_gap: album.sounding_gap(at),
             // Points behind the end were set before the track was closed.
             indexes: said.indexes.into_iter().filter(|point| point < blocks).collect(),
             isrc: said.isrc.into_bytes().try_into().ok(),
@@ -373,6 +432,17 @@ pub fn track_at(session: &Session, number: u32) -> Result<usize> {
     let total = session.album.state.total_tracks();
     (number as usize).checked_sub(1).filter(|at| *at < total).ok_or_else(|| {
         let message = format!("There is no track {number}: {total} are staged, counted from 1.");
+        Error::new(ErrorKind::InvalidArgs, message)
+    })
+}
+
+/// The place of a language among the translations.
+///
+/// # Errors
+/// `InvalidArgs` when nothing is said in it.
+pub fn translation_at(session: &Session, language: Language) -> Result<usize> {
+    session.album.translations.iter().position(|other| other.language == language).ok_or_else(|| {
+        let message = format!("Nothing is said in “{}” beside the disc's own texts.", language.name());
         Error::new(ErrorKind::InvalidArgs, message)
     })
 }

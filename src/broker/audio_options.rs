@@ -7,6 +7,7 @@ use crate::api::audio::{
     AudioFileOptions, DiscProperties, GAP_MAX, ReplayGain, Texts, TrackProperties, check_isrc, check_text,
     check_upc_ean,
 };
+use crate::api::language::{Language, Letters};
 use crate::api::{Error, ErrorKind, Result};
 
 /// Options of `AddAudioTrackStream`: `wait` b.
@@ -32,7 +33,8 @@ pub fn file(dict: Dict) -> Result<(AudioFileOptions, bool)> {
     from.finish().map(|()| (options, wait))
 }
 
-/// Properties of a disc, laid over the present ones: the texts, `DiscId`, `Genre` and `UpcEan` s, `Gapless` and `TrackAtOnce` b.
+/// Properties of a disc, laid over the present ones: the texts, `DiscId`, `Genre`, `UpcEan`, `Language` and `Letters` s, `Gapless`
+/// and `TrackAtOnce` b.
 pub fn disc(dict: Dict, present: DiscProperties) -> Result<DiscProperties> {
     let mut from = Reader::new(dict);
     let mut disc = present;
@@ -42,13 +44,17 @@ pub fn disc(dict: Dict, present: DiscProperties) -> Result<DiscProperties> {
     if let Some(number) = from.take::<String>("UpcEan")? {
         disc.upc_ean = check_upc_ean(&number)?;
     }
+    if let Some(name) = from.take::<String>("Language")? {
+        disc.language = if name.is_empty() { None } else { Some(Language::named(&name)?) };
+    }
+    letters(&mut from, &mut disc.letters)?;
     disc.gapless = from.take("Gapless")?.unwrap_or(disc.gapless);
     disc.track_at_once = from.take("TrackAtOnce")?.unwrap_or(disc.track_at_once);
     from.finish().map(|()| disc)
 }
 
-/// Properties of a track, laid over the present ones: the texts, `Isrc` s, `PreGap` u, `Indexes` au, `CopyPermitted` and
-/// `PreEmphasis` b.
+/// Properties of a track, laid over the present ones: the texts, `Isrc` s, `PreGap` and `SoundingGap` u, `Indexes` au,
+/// `CopyPermitted` and `PreEmphasis` b.
 pub fn track(dict: Dict, present: TrackProperties) -> Result<TrackProperties> {
     let mut from = Reader::new(dict);
     let mut track = present;
@@ -61,6 +67,12 @@ pub fn track(dict: Dict, present: TrackProperties) -> Result<TrackProperties> {
             return Err(invalid(format!("“PreGap” is between 0 and {GAP_MAX} blocks, not {gap}.")));
         }
         track.pre_gap = Some(gap);
+    }
+    if let Some(gap) = from.take::<u32>("SoundingGap")? {
+        if gap > GAP_MAX {
+            return Err(invalid(format!("“SoundingGap” is between 0 and {GAP_MAX} blocks, not {gap}.")));
+        }
+        track.sounding_gap = gap;
     }
     if let Some(indexes) = from.take::<Vec<u32>>("Indexes")? {
         // 0 and 1 are the gap's and the track's own.
@@ -77,12 +89,30 @@ pub fn track(dict: Dict, present: TrackProperties) -> Result<TrackProperties> {
     from.finish().map(|()| track)
 }
 
+/// Texts in another language, laid over the present ones: the texts, and `Letters` s.
+pub fn translation(dict: Dict, present: Texts, present_letters: &mut Letters) -> Result<Texts> {
+    let mut from = Reader::new(dict);
+    let mut changed = present;
+    texts(&mut from, &mut changed)?;
+    letters(&mut from, present_letters)?;
+    from.finish().map(|()| changed)
+}
+
+/// Texts in another language as they are shown.
+pub fn translation_dict(texts: &Texts, letters: Letters) -> Dict {
+    let mut dict = texts_dict(texts);
+    dict.insert("Letters".to_owned(), string(letters.name()));
+    dict
+}
+
 /// The properties of a disc as they are shown.
 pub fn disc_dict(disc: &DiscProperties) -> Dict {
     let mut dict = texts_dict(&disc.texts);
     dict.insert("DiscId".to_owned(), string(&disc.disc_id));
     dict.insert("Genre".to_owned(), string(&disc.genre));
     dict.insert("UpcEan".to_owned(), string(&disc.upc_ean));
+    dict.insert("Language".to_owned(), string(disc.language.map_or("", Language::name)));
+    dict.insert("Letters".to_owned(), string(disc.letters.name()));
     dict.insert("Gapless".to_owned(), disc.gapless.into());
     dict.insert("TrackAtOnce".to_owned(), disc.track_at_once.into());
     dict
@@ -93,6 +123,7 @@ pub fn track_dict(track: &TrackProperties, gap: u32) -> Dict {
     let mut dict = texts_dict(&track.texts);
     dict.insert("Isrc".to_owned(), string(&track.isrc));
     dict.insert("PreGap".to_owned(), gap.into());
+    dict.insert("SoundingGap".to_owned(), track.sounding_gap.into());
     // An array of numbers is always a value; an empty one says as much as none.
     if let Ok(indexes) = OwnedVariant::try_from(zbus::Variant::from(track.indexes.clone())) {
         dict.insert("Indexes".to_owned(), indexes);
@@ -105,6 +136,15 @@ pub fn track_dict(track: &TrackProperties, gap: u32) -> Dict {
 fn texts(from: &mut Reader, texts: &mut Texts) -> Result<()> {
     for (name, place) in Texts::NAMES.into_iter().zip(texts.all_mut()) {
         text(from, name, place)?;
+    }
+    Ok(())
+}
+
+fn letters(from: &mut Reader, letters: &mut Letters) -> Result<()> {
+    if let Some(name) = from.take::<String>("Letters")? {
+        let found = Letters::NAMES.iter().find(|(own, _)| *own == name);
+        let wrong = || invalid(format!("“Letters” are “latin-1”, “ascii”, “ms-jis” or empty, not “{name}”."));
+        *letters = found.map(|(_, letters)| *letters).ok_or_else(wrong)?;
     }
     Ok(())
 }
@@ -162,6 +202,6 @@ mod tests {
         );
         let shown = disc_dict(&set.unwrap());
         assert_eq!(String::try_from(shown["UpcEan"].try_clone().unwrap()).unwrap(), "0724384260958");
-        assert_eq!(shown.len(), 11);
+        assert_eq!(shown.len(), 13);
     }
 }

@@ -40,6 +40,7 @@ impl Service {
                 // A look is over soon, and stands in nobody's way.
                 Activity::None | Activity::Looking => None,
                 Activity::Importing => Some("reading the directories of a disc"),
+                Activity::Reading => Some("reading the tracks of a disc"),
                 Activity::Moving => Some("ejecting or loading a disc"),
                 Activity::Burning => Some("recording a disc"),
                 Activity::Erasing => Some("erasing or formatting a disc"),

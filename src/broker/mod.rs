@@ -17,6 +17,7 @@ mod audio;
 mod audio_options;
 mod clock;
 mod config;
+mod contents;
 mod error;
 mod events;
 mod face;

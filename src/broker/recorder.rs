@@ -60,6 +60,8 @@ pub enum Activity {
     Looking,
     /// The directories of the disc are read, for a session that goes on with it.
     Importing,
+    /// The disc's tracks are read.
+    Reading,
     /// The disc is ejected or loaded.
     Moving,
     /// A disc is recorded.
@@ -170,7 +172,9 @@ impl Recorder {
         match self.activity {
             Activity::Burning => RecorderState::Burning,
             Activity::Erasing => RecorderState::Erasing,
-            Activity::Looking | Activity::Importing | Activity::Moving => RecorderState::Busy,
+            Activity::Looking | Activity::Importing | Activity::Reading | Activity::Moving => {
+                RecorderState::Busy
+            }
             Activity::None if held => RecorderState::Opened,
             Activity::None => RecorderState::Idle,
         }

@@ -258,6 +258,7 @@ impl Session {
     pub fn set_album(&mut self, state: AlbumState) {
         self.staged = !state.is_empty();
         self.album.tracks.truncate(state.total_tracks());
+        self.album.translations.iter_mut().for_each(|other| other.tracks.truncate(state.total_tracks()));
         self.album.state = state;
     }
 

@@ -19,7 +19,7 @@ use crate::api::{
 use crate::wire::broker_worker::ToWorker;
 
 /// A verb's own lock on a recorder, for as long as this lives.
-struct VerbLock {
+pub struct VerbLock {
     service: Service,
     lock: LockId,
     recorder: String,
@@ -169,7 +169,7 @@ impl Service {
     }
 
     /// A lock for the length of a verb, unless the caller holds the recorder already.
-    fn lock_for_verb(&self, caller: &Caller, recorder: &str) -> Result<Option<VerbLock>> {
+    pub(super) fn lock_for_verb(&self, caller: &Caller, recorder: &str) -> Result<Option<VerbLock>> {
         let lock = {
             let mut state = self.state();
             let asker = asker(caller);

@@ -156,7 +156,11 @@ fn check_tracks(order: &AudioOrder) -> Result<(), Error> {
         let points = track.indexes.iter().all(|at| *at > 0 && *at < track.blocks);
         track.blocks >= TRACK_MIN && track.indexes.is_sorted() && track.indexes.len() <= 98 && points
     });
-    if !count || !long || order.packs.len() > MAX_PACKS {
+    let gaps = order.tracks.windows(2).all(|pair| {
+        let behind_points = pair[0].blocks - pair[0].indexes.last().copied().unwrap_or(0).min(pair[0].blocks);
+        pair[1].sounding_gap == 0 || pair[1].sounding_gap < behind_points
+    });
+    if !count || !long || !gaps || order.packs.len() > MAX_PACKS {
         let message = "The tracks are not those of an audio disc: 1 to 99, of four seconds at least, with their index points \
                        inside. Nothing was written.";
         return Err(Error::new(ErrorKind::InvalidImage, message));
@@ -236,9 +240,9 @@ fn cue_sheet(order: &AudioOrder) -> Result<Vec<CueEntry>, Error> {
                 sheet.push(text(nibble << 4 | CueEntry::ISRC, [number, a, b, c, d, e, f]));
             }
         }
-        let gap = if number == 1 { PRE_GAP.unsigned_abs() } else { track.gap };
-        if gap > 0 {
-            let from = if number == 1 { -PRE_GAP } else { at };
+        let sounding = track.sounding_gap.cast_signed();
+        if number == 1 || track.gap > 0 || sounding > 0 {
+            let from = if number == 1 { -PRE_GAP } else { at - sounding };
             sheet.push(entry(nibble, number, 0, DataForm::AUDIO.0, position(from)?));
         }
         if number > 1 {
@@ -337,7 +341,15 @@ mod tests {
     use crate::api::RecordOptions;
 
     fn track(blocks: u32, gap: u32) -> AudioTrack {
-        AudioTrack { blocks, gap, indexes: vec![], isrc: None, copy: false, pre_emphasis: false }
+        AudioTrack {
+            blocks,
+            gap,
+            sounding_gap: 0,
+            indexes: vec![],
+            isrc: None,
+            copy: false,
+            pre_emphasis: false,
+        }
     }
 
     fn order(tracks: Vec<AudioTrack>) -> AudioOrder {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::commands::{audio, burn, eject, erase, format, image, info, jobs, list, load, monitor};
+use super::commands::{audio, burn, eject, erase, format, image, info, jobs, list, load, monitor, toc};
 use super::exit::Exit;
 
 /// Record discs, and see to recorders, through the discmaster service.
@@ -34,6 +34,7 @@ pub enum Command {
     Burn(burn::BurnArgs),
     Audio(audio::AudioArgs),
     Image(image::ImageArgs),
+    Toc(toc::TocArgs),
     Erase(erase::EraseArgs),
     Format(format::FormatArgs),
     Eject(eject::EjectArgs),

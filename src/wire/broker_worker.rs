@@ -20,6 +20,8 @@ pub enum ToWorker {
     RecordAudio(AudioOrder),
     /// Read blocks for a stager, whose questions come through the socket that travels with the frame, until it leaves.
     Read(ReadOrder),
+    /// Read what the CD tells of itself: tracks, points, codes, texts. They come in the report.
+    ReadContents,
     /// Close the disc's last session, which was cut off.
     CloseUnfinished,
     /// Erase the disc: the whole of it, or what makes it blank again.
@@ -88,6 +90,8 @@ pub struct AudioTrack {
     pub blocks: u32,
     /// Silent blocks before it; the first track's are those of every disc.
     pub gap: u32,
+    /// Blocks at the end of the track before that belong to its gap as well.
+    pub sounding_gap: u32,
     /// Where its index points from 2 on lie, from its beginning; ascending.
     pub indexes: Vec<u32>,
     /// The recording's code.

@@ -18,6 +18,7 @@ mod alone;
 mod broker;
 mod chunk;
 mod confine;
+mod contents;
 mod drive;
 mod erase;
 mod formats;
@@ -38,6 +39,7 @@ mod tray;
 mod verify;
 mod write;
 
+pub use contents::contents;
 pub use drive::Drive;
 pub use erase::{close_unfinished, erase, format};
 pub use error::Trouble;

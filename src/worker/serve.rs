@@ -15,7 +15,7 @@ use super::broker::Broker;
 use super::device::{self, AnyTransport};
 use super::drive::Drive;
 use super::error::with_command;
-use super::{confine, erase, inspect, lend, record, refresh, sound, tray};
+use super::{confine, contents, erase, inspect, lend, record, refresh, sound, tray};
 
 /// A worker's end of its channel.
 pub type WorkerEnd = Channel<ToWorker, FromWorker>;
@@ -50,6 +50,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
         (
             ToWorker::Inspect
             | ToWorker::Read(_)
+            | ToWorker::ReadContents
             | ToWorker::Record(_)
             | ToWorker::RecordAudio(_)
             | ToWorker::CloseUnfinished
@@ -62,6 +63,7 @@ pub(super) const fn permission(ask: &ToWorker, state: State) -> Permission {
         (
             ToWorker::Inspect
             | ToWorker::Read(_)
+            | ToWorker::ReadContents
             | ToWorker::Record(_)
             | ToWorker::RecordAudio(_)
             | ToWorker::CloseUnfinished
@@ -182,6 +184,8 @@ fn operate(
                 burn(&mut drive, fds, |drive, ring| sound::record(drive, &order, ring))
             }
             ToWorker::Read(order) => read(&mut drive, order, fds).map(|()| Report::default()),
+            ToWorker::ReadContents => contents::contents(&mut drive)
+                .map(|contents| Report { contents: Some(Box::new(contents)), ..Report::default() }),
             ToWorker::CloseUnfinished => erase::close_unfinished(&mut drive).map(|()| Report::default()),
             ToWorker::Erase { full, eject } => {
                 erase::erase(&mut drive, full, eject).map(|()| Report::default())
@@ -342,6 +346,7 @@ mod tests {
             ("open", ToWorker::Open(Device::Scsi("/dev/sr0".into()))),
             ("inspect", ToWorker::Inspect),
             ("read", ToWorker::Read(ReadOrder { end: 1 })),
+            ("contents", ToWorker::ReadContents),
             ("record", ToWorker::Record(order)),
             ("audio", ToWorker::RecordAudio(audio)),
             ("close", ToWorker::CloseUnfinished),
@@ -362,6 +367,7 @@ mod tests {
             "open    [Granted, Denied, Denied]\n\
              inspect [Denied, Granted, Denied]\n\
              read    [Denied, Granted, Denied]\n\
+             contents[Denied, Granted, Denied]\n\
              record  [Denied, Granted, Denied]\n\
              audio   [Denied, Granted, Denied]\n\
              close   [Denied, Granted, Denied]\n\

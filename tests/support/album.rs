@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -71,6 +70,10 @@ impl Album {
             "SetRedbookProperties" => {
                 self.name("SetRedbookProperties", &(options([("Title", "A".into())]),)).await
             }
+            "GetTranslation" => self.name(method, &("de", 0_u32)).await,
+            "SetTranslation" => self.name(method, &("de", 0_u32, options([("Title", "A".into())]))).await,
+            "RemoveTranslation" => self.name(method, &"de").await,
+            "GetCueSheet" => self.name(method, &(&["disc.bin"][..],)).await,
             "GetAudioTrackProperties" => self.name(method, &1_u32).await,
             "SetAudioTrackProperties" => self.name(method, &(1_u32, options([("Title", "A".into())]))).await,
             "GetJolietProperties" => {
@@ -150,12 +153,58 @@ impl Album {
     /// A WAV file of 44.1 kHz, 16 bits, stereo.
     pub fn wav(&self, name: &str, sound: &[u8]) -> PathBuf {
         let path = self.folder.join(name);
-        let mut file = File::create(&path).unwrap();
-        file.write_all(b"RIFF").unwrap();
-        file.write_all(&(36 + sound.len() as u32).to_le_bytes()).unwrap();
-        file.write_all(b"WAVEfmt \x10\0\0\0\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0data").unwrap();
-        file.write_all(&(sound.len() as u32).to_le_bytes()).unwrap();
-        file.write_all(sound).unwrap();
+        std::fs::write(&path, wav(sound)).unwrap();
         path
     }
+
+    /// A track of raw sound, from its opening to its close.
+    pub async fn track(&self, sound: &[u8]) {
+        assert_eq!(self.create().await, "");
+        // A message of the bus has a limit.
+        for part in sound.chunks(200 * BLOCK) {
+            assert_eq!(self.blocks(part).await, "");
+        }
+        assert_eq!(self.close().await, "");
+    }
+
+    /// What is said of a track or, for 0, of the disc.
+    pub async fn say(&self, track: u32, properties: HashMap<String, Variant<'static>>) {
+        let said = match track {
+            0 => self.name("SetRedbookProperties", &(properties,)).await,
+            _ => self.name("SetAudioTrackProperties", &(track, properties)).await,
+        };
+        assert_eq!(said, "");
+    }
+
+    /// `RecordDisc`, to its end.
+    pub async fn burn<const N: usize>(&self, wishes: [(&str, Variant<'static>); N]) -> Refusal {
+        self.burner.recorded(options(wishes)).await
+    }
+
+    /// `GetCueSheet`.
+    pub async fn sheet(&self, files: &[&str]) -> String {
+        self.burner.client.call(&self.redbook, "Redbook", "GetCueSheet", &(files,)).await.unwrap()
+    }
+}
+
+/// Sound that is nowhere twice.
+pub fn noise(blocks: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 11) as u8
+    };
+    (0..blocks * BLOCK).map(|_| next()).collect()
+}
+
+/// Sound as a WAV file of 44.1 kHz, 16 bits, stereo.
+pub fn wav(sound: &[u8]) -> Vec<u8> {
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + sound.len() as u32).to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0data");
+    bytes.extend((sound.len() as u32).to_le_bytes());
+    bytes.extend(sound);
+    bytes
 }

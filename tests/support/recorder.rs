@@ -26,6 +26,15 @@ impl Recorder {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let kind = kind.parse().expect("a kind of disc");
         let medium = Medium::create(&dir.path().join("vd0.disc"), kind).expect("a new disc");
+        Self::holding(medium, dir)
+    }
+
+    /// With this disc in it.
+    pub fn with(medium: Medium) -> Self {
+        Self::holding(medium, tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn holding(medium: Medium, dir: TempDir) -> Self {
         let mut drive = Drive::new(DriveOptions::default());
         drive.start_with(medium);
         let server = Server::bind(&dir.path().join("vd0.sock"), drive).expect("a socket");

@@ -4,7 +4,9 @@
 //! - `parse`: what a sheet says
 //! - `stream`: the sound that it speaks of
 //! - `write`: a sheet that says it
+//! - `describe`: sheets of discs, staged or read
 
+mod describe;
 mod parse;
 mod stream;
 mod text;

@@ -94,7 +94,8 @@ impl Parser {
         let text = rest.join(" ");
         match key.to_ascii_uppercase().as_str() {
             "GENRE" => self.sheet.disc.genre = shortened(&text),
-            key @ ("COMPOSER" | "ARRANGER" | "SONGWRITER") => self.text(key, &text),
+            "DISC_ID" => self.sheet.disc.disc_id = shortened(&text),
+            key @ ("COMPOSER" | "ARRANGER" | "SONGWRITER" | "MESSAGE") => self.text(key, &text),
             _ => {}
         }
     }
@@ -246,14 +247,14 @@ fn msf(text: &str) -> Result<u32, String> {
 }
 
 /// A text as long as one may be, without what controls something. Two small quotes stand for one, as sheets have it.
-fn shortened(text: &str) -> String {
-    let mut text: String =
-        text.trim_start().chars().take(4 * TEXT_MAX).collect::<String>().replace("''", "\"");
+pub(super) fn shortened(text: &str) -> String {
+    let plain = text.trim_start().chars().filter(|one| !one.is_control());
+    let mut text: String = plain.take(4 * TEXT_MAX).collect();
     // In the order in which they would be read again.
-    while text.contains("'\"") {
-        text = text.replace("'\"", "\"'");
+    while text.contains("''") || text.contains("'\"") {
+        text = text.replace("''", "\"").replace("'\"", "\"'");
     }
-    text.chars().filter(|one| !one.is_control()).take(TEXT_MAX).collect::<String>().trim().to_owned()
+    text.chars().take(TEXT_MAX).collect::<String>().trim().to_owned()
 }
 
 /// Files of a sheet: one a track, and some to spare.

@@ -8,8 +8,8 @@ use crate::api::audio::Texts;
 impl fmt::Display for CueSheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let disc = &self.disc;
-        for (name, text) in [("GENRE", &disc.genre), ("DISC_ID", &disc.disc_id)] {
-            command(f, "", if name == "GENRE" { "REM GENRE" } else { name }, text)?;
+        for (name, text) in [("REM GENRE", &disc.genre), ("REM DISC_ID", &disc.disc_id)] {
+            command(f, "", name, text)?;
         }
         if !disc.upc_ean.is_empty() {
             writeln!(f, "CATALOG {}", disc.upc_ean)?;
@@ -76,11 +76,13 @@ impl CueSheet {
     }
 }
 
+/// Commands that readers know, and the rest as remarks, which none stumbles over.
 fn texts(f: &mut fmt::Formatter<'_>, indent: &str, texts: &Texts) -> fmt::Result {
-    Texts::NAMES
-        .iter()
-        .zip(texts.all())
-        .try_for_each(|(name, text)| command(f, indent, &name.to_ascii_uppercase(), text))
+    Texts::NAMES.iter().zip(texts.all()).try_for_each(|(name, text)| {
+        let known = ["Title", "Performer", "Songwriter"].contains(name);
+        let name = format!("{}{}", if known { "" } else { "REM " }, name.to_ascii_uppercase());
+        command(f, indent, &name, text)
+    })
 }
 
 fn command(f: &mut fmt::Formatter<'_>, indent: &str, name: &str, text: &str) -> fmt::Result {

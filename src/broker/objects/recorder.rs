@@ -125,6 +125,12 @@ impl RecorderObject {
         Ok(self.service.move_tray(&caller, &self.id, ToWorker::Load).await?)
     }
 
+    #[zbus(out_args("sheet"))]
+    async fn read_cue_sheet(&self, file: String, #[zbus(header)] header: Header<'_>) -> Result<String> {
+        let caller = self.service.caller(&header).await?;
+        Ok(self.service.read_cue_sheet(&caller, &self.id, &file).await?)
+    }
+
     #[zbus(out_args("job"))]
     async fn erase(
         &self,

@@ -8,8 +8,10 @@ use zbus::{OwnedFd, OwnedObjectPath, OwnedVariant, interface};
 use super::reply_with_job;
 use crate::api;
 use crate::api::audio::AUDIO_BLOCK;
-use crate::broker::audio::{SoundSource, track_at};
+use crate::api::language::{Language, Letters};
+use crate::broker::audio::{SoundSource, track_at, translation_at};
 use crate::broker::audio_options as options;
+use crate::broker::contents;
 use crate::broker::error::Result;
 use crate::broker::options::Dict;
 use crate::broker::service::{Service, State};
@@ -97,6 +99,11 @@ impl RedbookObject {
         Ok(self.service.close_audio_track(self.session).await?)
     }
 
+    #[zbus(out_args("sheet"))]
+    async fn get_cue_sheet(&self, files: Vec<String>, #[zbus(header)] header: Header<'_>) -> Result<String> {
+        self.enter(&header, |state, session| contents::staged(state, session, &files)).await
+    }
+
     #[zbus(out_args("properties"))]
     async fn get_redbook_properties(
         &self,
@@ -113,6 +120,50 @@ impl RedbookObject {
         self.enter(&header, |_, _| Ok(())).await?;
         let change = |present| options::disc(properties, present);
         Ok(self.service.set_disc_properties(self.session, change)?)
+    }
+
+    #[zbus(out_args("languages"))]
+    async fn get_translations(&self, #[zbus(header)] header: Header<'_>) -> Result<Vec<String>> {
+        self.enter(&header, |_, session| {
+            let names = session.album.translations.iter().map(|other| other.language.name().to_owned());
+            Ok(names.collect())
+        })
+        .await
+    }
+
+    #[zbus(out_args("texts"))]
+    async fn get_translation(
+        &self,
+        language: String,
+        track: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<HashMap<String, OwnedVariant>> {
+        self.enter(&header, |_, session| {
+            let other = &session.album.translations[translation_at(session, Language::named(&language)?)?];
+            let texts = match track {
+                0 => other.disc.clone(),
+                _ => other.tracks.get(track_at(session, track)?).cloned().unwrap_or_default(),
+            };
+            Ok(options::translation_dict(&texts, other.letters))
+        })
+        .await
+    }
+
+    async fn set_translation(
+        &self,
+        language: String,
+        track: u32,
+        texts: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        self.enter(&header, |_, _| Ok(())).await?;
+        let change = |present, letters: &mut Letters| options::translation(texts, present, letters);
+        Ok(self.service.set_translation(self.session, Language::named(&language)?, track, change)?)
+    }
+
+    async fn remove_translation(&self, language: String, #[zbus(header)] header: Header<'_>) -> Result<()> {
+        self.enter(&header, |_, _| Ok(())).await?;
+        Ok(self.service.remove_translation(self.session, Language::named(&language)?)?)
     }
 
     #[zbus(out_args("properties"))]

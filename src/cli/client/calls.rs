@@ -188,6 +188,22 @@ impl Client {
         self.call(format, &full("Redbook"), "SetAudioTrackProperties", &(track, properties.0)).await
     }
 
+    /// `Redbook.GetCueSheet`.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn cue_sheet(&self, format: &str, files: &[String]) -> Result<String> {
+        self.call(format, &full("Redbook"), "GetCueSheet", &(files,)).await
+    }
+
+    /// `Recorder.ReadCueSheet`.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub async fn read_cue_sheet(&self, recorder: &str, file: &str) -> Result<String> {
+        self.call(recorder, &full("Recorder"), "ReadCueSheet", &(file,)).await
+    }
+
     /// `Session.RecordDisc`: the job's path.
     ///
     /// # Errors

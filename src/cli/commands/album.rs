@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, PipeWriter};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::api::audio::{AUDIO_BLOCK, Texts};
+use crate::api::audio::{AUDIO_BLOCK, GAP_MAX, Texts};
 use crate::api::names;
 use crate::audio::Source;
 use crate::audio::cue::{CueSheet, CueTrack, Sounds, StreamError};
@@ -94,7 +94,27 @@ impl Burning {
             let job = self.service()?.add_sound(format, "AddAudioFile", file.as_fd(), options).await?;
             self.follow_sound(job, screen).await?;
         }
-        Ok(())
+        match &args.write_cue {
+            Some(to) => self.write_sheet(format, files, to).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a sheet that names these files, a track each.
+    async fn write_sheet(&self, format: &str, files: &[PathBuf], to: &Path) -> Result<()> {
+        let folder = std::path::absolute(to).map_err(|error| Failure::io(to.display(), &error))?;
+        let folder = folder.parent().unwrap_or(Path::new("/"));
+        let name = |file: &PathBuf| {
+            let whole = std::path::absolute(file).map_err(|error| Failure::io(file.display(), &error))?;
+            // Beside the sheet a name is enough, and stays true when both are moved.
+            let name = whole.strip_prefix(folder).unwrap_or(&whole);
+            name.to_str().map(str::to_owned).ok_or_else(|| {
+                Failure::usage(format!("{} has a name that no cue sheet can hold", file.display()))
+            })
+        };
+        let names = files.iter().map(name).collect::<Result<Vec<_>>>()?;
+        let sheet = self.service()?.cue_sheet(format, &names).await?;
+        std::fs::write(to, sheet).map_err(|error| Failure::io(to.display(), &error))
     }
 
     async fn stage_sheet(
@@ -134,7 +154,10 @@ impl Burning {
             let client = self.service()?;
             client.tell(format, "Redbook", "CloseAudioTrack").await?;
             let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-            client.set_track(format, number, properties(track, at, args.cd_text)).await?;
+            let options = properties(track, at, args.cd_text);
+            let sounding =
+                Some(sheet.sounding_gap(at)).filter(|blocks| at > 0 && (1..=GAP_MAX).contains(blocks));
+            client.set_track(format, number, options.number("SoundingGap", sounding)).await?;
         }
         Ok(())
     }

@@ -35,6 +35,9 @@ pub struct AudioArgs {
     /// Write titles and names as CD-TEXT
     #[arg(long)]
     pub cd_text: bool,
+    /// Write a cue sheet of the disc as well, which names the files
+    #[arg(long, value_name = "CUE")]
+    pub write_cue: Option<PathBuf>,
     /// Write the tracks one by one instead of all at once
     #[arg(long)]
     pub track_at_once: bool,
@@ -79,6 +82,11 @@ pub async fn run(bus: Bus, args: &AudioArgs, screen: &mut Screen) -> Result<()> 
     if args.gapless && args.track_at_once {
         return Err(Failure::usage(
             "tracks that are written one by one have gaps: leave out --gapless or --track-at-once",
+        ));
+    }
+    if args.write_cue.is_some() && matches!(album, Album::Sheet(..)) {
+        return Err(Failure::usage(
+            "the disc has a cue sheet already: leave out --write-cue, or give the files",
         ));
     }
     let burn = args.burn();

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod list;
 pub mod load;
 pub mod monitor;
+pub mod toc;
 
 mod album;
 mod burning;

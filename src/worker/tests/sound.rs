@@ -23,6 +23,7 @@ fn order(tracks: &[(u32, u32)], options: RecordOptions) -> AudioOrder {
     let track = |(blocks, gap): &(u32, u32)| AudioTrack {
         blocks: *blocks,
         gap: *gap,
+        sounding_gap: 0,
         indexes: vec![],
         isrc: None,
         copy: false,
