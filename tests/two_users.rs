@@ -24,6 +24,9 @@ async fn attempt(client: &Client, path: &str, interface: &str, method: &str, tak
     let reply = match takes {
         "" => client.raw_call(path, interface, method, &()).await,
         "s" => client.raw_call(path, interface, method, &"/").await,
+        "as" => client.raw_call(path, interface, method, &(Vec::<String>::new(),)).await,
+        "su" => client.raw_call(path, interface, method, &("de", 1_u32)).await,
+        "sua{sv}" => client.raw_call(path, interface, method, &("de", 1_u32, none)).await,
         "u" => client.raw_call(path, interface, method, &1_u32).await,
         "ua{sv}" => client.raw_call(path, interface, method, &(1_u32, none)).await,
         "ay" => client.raw_call(path, interface, method, &(&[0_u8; 2352][..],)).await,

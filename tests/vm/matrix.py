@@ -3,11 +3,14 @@
 import fnmatch
 import os
 
+from pages import settle
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KINDS = ["cd-r", "cd-rw", "dvd-r", "dvd-r-dl", "dvd-rw", "dvd-rw-ro", "dvd+r", "dvd+r-dl", "dvd+rw", "dvd-ram", "bd-r", "bd-re"]
 HEAD = """# Other programs and our recorder
 
-What programs of Debian 12 do with the virtual recorder as a drive of a virtual machine, through the kernel, and last what this service does with it there.
+What programs of Debian 12 do with the virtual recorder as a drive of a virtual machine, through the kernel, and last what this service does with it there,
+and with a recorder that others made: the DVD+R of tgt, by iSCSI (`discmaster-tgt`).
 `make test-vm` writes this page: every cell was run. A step that a program cannot do, with real drives either, has a number, and a reason below.
 
 `read` compares every byte of the files: after the tray was opened and closed, through the kernel's file systems (`read-udf` through UDF), or the block device.
@@ -51,7 +54,7 @@ class Matrix:
 
     def write(self, path):
         """Writes the page; whether it was so before."""
-        tools = sorted({tool for _, tool, _ in self.cells}, key=lambda tool: (tool == "discmaster", tool))
+        tools = sorted({tool for _, tool, _ in self.cells}, key=lambda tool: (tool.startswith("discmaster"), tool))
         reasons = []
         lines = [HEAD]
         for tool in tools:
@@ -65,15 +68,7 @@ class Matrix:
             lines += ["## What cannot be done", ""]
             lines += [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
         page = "\n".join(lines).rstrip() + "\n"
-        try:
-            with open(path) as file:
-                same = file.read() == page
-        except OSError:
-            same = False
-        if not same:
-            with open(path, "w") as file:
-                file.write(page)
-        return same
+        return settle(path, page)
 
     def shown(self, cell, reasons):
         if self.cells[cell] == 0:

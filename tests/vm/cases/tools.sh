@@ -1,6 +1,6 @@
 # Other people's tools on our recorder, through the kernel: each does on every disc what it can.
 # recorders: --buffer 2097152
-# discs: cd-r cd-rw | dvd+r dvd+r-dl
+# discs: cd-r cd-rw | dvd+r dvd+r-dl | dvd-r dvd-r-dl dvd-rw | dvd-rw-ro dvd+rw | dvd-ram bd-r bd-re
 # deadline: 840
 . /host/lib.sh
 
@@ -73,11 +73,13 @@ cdrskin_steps() {
             ;;
         dvd-r-dl) ;;
         *)
+            [ "$kind" != bd-re ] || try cdrskin format cdrskin dev="$sr" blank=format_if_needed
             try cdrskin write cdrskin dev="$sr" -tao /tmp/one.iso
             try cdrskin read starts /tmp/one.iso
             ;;
     esac
-    fresh
+    # BD-RE has to be formatted first, and stays so.
+    [ "$kind" = bd-re ] || fresh
     try cdrskin write-at-once cdrskin dev="$sr" -sao /tmp/udf.iso
     try cdrskin read-udf read_back udf /tmp/one
     case $kind in
@@ -110,6 +112,7 @@ growisofs_steps() {
 
 wodim_steps() {
     fresh
+    [ "$kind" != dvd+rw ] || try wodim format wodim -s gracetime=2 dev="$sr" -format
     try wodim write wodim -s gracetime=2 dev="$sr" -tao /tmp/one.iso
     try wodim read starts /tmp/one.iso
     case $kind in
