@@ -224,7 +224,7 @@ fn a_stager_finishes_the_burn_of_a_broker_that_died_and_a_killed_one_fails_it() 
         let mut stager = Stager::start();
         stager.begin(nix::unistd::geteuid().as_raw(), directory.path()).unwrap();
         stager.add(&place).unwrap();
-        stager.ask(Ask::Plan { start: 0, redirects: false }).unwrap();
+        stager.ask(Ask::Plan { start: 0, redirects: false, recorded: None }).unwrap();
         let (producer, consumer) = ring::create(4 * CHUNK).unwrap();
         let fds = [producer.memory.as_fd(), producer.wake.as_fd()];
         stager.broker.send(&ToStager { id: 2, ask: Ask::Feed }, &fds).unwrap();

@@ -130,6 +130,11 @@ impl Medium {
         self.damaged && matches!(self.status, DiscStatus::Appendable)
     }
 
+    /// Another session can follow.
+    pub const fn is_appendable(&self) -> bool {
+        matches!(self.status, DiscStatus::Appendable)
+    }
+
     /// The kind of the disc.
     pub const fn kind(&self) -> MediaKind {
         MediaKind::from_profile(self.profile)

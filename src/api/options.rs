@@ -58,6 +58,8 @@ pub enum Unfinished {
     Refuse,
     /// That session is closed as it is, and the new one recorded behind it.
     Close,
+    /// The burn goes on where it ended, if the image begins with what is on the disc by then.
+    Resume,
 }
 
 /// How tracks are written, where a medium knows several ways.

@@ -88,8 +88,10 @@ pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
             .choose("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?,
         speed: from.take("speed")?,
         close: from.choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
-        unfinished: from
-            .choose("unfinished", &[("refuse", Unfinished::Refuse), ("close", Unfinished::Close)])?,
+        unfinished: from.choose(
+            "unfinished",
+            &[("refuse", Unfinished::Refuse), ("close", Unfinished::Close), ("resume", Unfinished::Resume)],
+        )?,
         write_mode: from.choose(
             "write-mode",
             &[("auto", WriteMode::Auto), ("session-at-once", WriteMode::SessionAtOnce)],

@@ -26,6 +26,8 @@ use crate::wire::broker_stager::{Ask, AudioAsk};
 use crate::wire::broker_worker::{AudioOrder, Expected, RecordOrder, ToWorker};
 use crate::wire::ring;
 
+mod unfinished;
+
 /// A burn, from the moment that it is accepted.
 struct Burn {
     service: Service,
@@ -119,7 +121,7 @@ impl Service {
             if let Some(seen) = &present.inspection {
                 check_same(id, &selection.medium, seen.medium.as_ref())?;
             }
-            check_finished(&selection, &options)?;
+            unfinished::check(&selection, &options, session.format)?;
             options.speed = options.speed.or(present.settings.write_speed);
             options.unprotected = present.settings.unprotected;
             let about = About {
@@ -247,31 +249,41 @@ impl Burn {
 
     async fn burn(&mut self, turn: &Turn) -> Result<Report> {
         self.service.report(self.handle.number, Progress::begin(Phase::Preparing));
+        let stager = self.service.stager(self.session).await?;
+        let resumes = self.options.unfinished == Unfinished::Resume;
+        let (mut worker, seen, blocks) = match self.selection.medium.is_unfinished() && resumes {
+            true => self.plan_again(turn, &stager).await?,
+            false => self.plan(turn, &stager).await?,
+        };
+        self.check_disc(&seen, blocks)?;
+        worker.keep(self.service.manager(), worker_name(turn.recorder()));
+        let (request, sent) = self.order(&worker, &stager, blocks).await?;
+        self.finish(turn, worker, Some(Feed { stager, request }), sent).await
+    }
+
+    /// Has the image laid out for the disc, once a session that was cut off is closed; its blocks.
+    async fn plan(&mut self, turn: &Turn, stager: &StagerLink) -> Result<(WorkerLink, Inspection, u64)> {
         let closed = match self.selection.medium.is_unfinished() {
             true => Some(self.close_unfinished(turn).await?),
             false => None,
         };
         let start = self.selection.start;
         let redirects = start > 0 && self.selection.medium.status == DiscStatus::Other;
-        let stager = self.service.stager(self.session).await?;
         let blocks = match &self.album {
             Some(album) => album.blocks,
             None => {
-                let plan = stager.begin(Ask::Plan { start, redirects }, &[]).await?;
+                let plan = stager.begin(Ask::Plan { start, redirects, recorded: None }, &[]).await?;
                 blocks(stager.follow(plan, &self.handle, |_| {}).await?)?
             }
         };
         if self.options.unmount {
             turn.unmount().await?;
         }
-        let (mut worker, seen) = match closed {
+        let (worker, seen) = match closed {
             Some(ready) => ready,
             None => turn.worker().await?,
         };
-        self.check_disc(&seen, blocks)?;
-        worker.keep(self.service.manager(), worker_name(turn.recorder()));
-        let (request, sent) = self.order(&worker, &stager, start, blocks).await?;
-        self.finish(turn, worker, Some(Feed { stager, request }), sent).await
+        Ok((worker, seen, blocks))
     }
 
     /// Follows worker and stager to the end of a burn that they have their orders for.
@@ -310,52 +322,28 @@ impl Burn {
         }
     }
 
-    /// Has the session closed that was cut off. What the disc looks like then is what the image is planned for.
-    async fn close_unfinished(&mut self, turn: &Turn) -> Result<(WorkerLink, Inspection)> {
-        let (worker, seen) = turn.worker().await?;
-        check_same(turn.recorder(), &self.selection.medium, seen.medium.as_ref())?;
-        worker.send(&ToWorker::CloseUnfinished, &[]).await?;
-        let ended = self.follow(&worker).await;
-        turn.saw(ended.inspection.clone());
-        ended.result?;
-        let id = turn.recorder();
-        let inspection = ended.inspection.ok_or_else(|| select::no_medium(id))?;
-        let medium = inspection.medium.clone().ok_or_else(|| select::no_medium(id))?;
-        match medium
-            .next_writable
-            .filter(|_| !medium.is_unfinished() && medium.status == DiscStatus::Appendable)
-        {
-            Some(start) => {
-                let free = medium.free_blocks;
-                self.selection = Selection { medium, start, free, ..self.selection.clone() };
-                Ok((worker, inspection))
-            }
-            None => {
-                let message = format!(
-                    "The session that was cut off on the disc in {id} was closed, but the drive takes nothing behind it. \
-                     Nothing was recorded: insert another disc."
-                );
-                Err(Error::new(ErrorKind::CannotWriteToMedia, message))
-            }
-        }
-    }
-
     /// Gives worker and stager an end of the ring each, and the word to start.
     async fn order(
         &self,
         worker: &WorkerLink,
         stager: &StagerLink,
-        start: u32,
         blocks: u64,
     ) -> Result<(Request, Result<()>)> {
         let (producer, consumer) = ring::create(self.service.config().ring).map_err(|error| {
             let message = format!("There is no memory for the ring: {error}. The disc was not touched.");
             Error::new(ErrorKind::Generic, message)
         })?;
-        let medium = &self.selection.medium;
-        let options = self.options;
-        let expected =
-            Expected { profile: medium.profile, next_writable: start, free_blocks: self.selection.free };
+        let Selection { medium, start, free, .. } = &self.selection;
+        let (start, options) = (*start, self.options);
+        let expected = match options.unfinished {
+            // It goes on behind what is recorded of it.
+            Unfinished::Resume => Expected {
+                profile: medium.profile,
+                next_writable: medium.next_writable.unwrap_or(start),
+                free_blocks: medium.free_blocks,
+            },
+            _ => Expected { profile: medium.profile, next_writable: start, free_blocks: *free },
+        };
         let (feed, order) = match &self.album {
             Some(album) => {
                 let album = album.order.clone();
@@ -387,8 +375,10 @@ impl Burn {
     /// Says that the files of earlier sessions are not in the tree that readers see now.
     fn tell_of_hidden(&self, report: &mut Report) {
         let Selection { medium, multisession, .. } = &self.selection;
-        if *multisession == Decided::New && medium.sessions > 0 && medium.status == DiscStatus::Appendable {
-            let sessions = medium.sessions;
+        // What was gone on with is no earlier session.
+        let own = u16::from(self.options.unfinished == Unfinished::Resume);
+        let sessions = medium.sessions.saturating_sub(own);
+        if *multisession == Decided::New && sessions > 0 && medium.status == DiscStatus::Appendable {
             report.notes.push(format!(
                 "The disc holds {sessions} earlier session(s). As was asked for, their files are not in the directory \
                  tree that readers find now; they are still on the disc."
@@ -440,28 +430,6 @@ fn tell_disc(mut of_stager: Error, of_worker: &Error) -> Error {
         of_stager.details.entry(key.clone()).or_insert_with(|| detail.clone());
     }
     of_stager
-}
-
-/// Refuses a disc whose last session was cut off, unless that is to be closed.
-fn check_finished(selection: &Selection, options: &RecordOptions) -> Result<()> {
-    let id = &selection.recorder;
-    match (selection.medium.is_unfinished(), options.unfinished, options.simulate) {
-        (false, ..) | (true, Unfinished::Close, false) => Ok(()),
-        (true, Unfinished::Close, true) => {
-            let message = format!(
-                "The last session of the disc in {id} was cut off, and closing it cannot be simulated: record without \
-                 `simulate`."
-            );
-            Err(Error::new(ErrorKind::NotSupported, message))
-        }
-        (true, Unfinished::Refuse, _) => {
-            let message = format!(
-                "The last session of the disc in {id} was cut off. To close it as it is and record behind it, call \
-                 RecordDisc with “unfinished” set to “close”; or insert another disc."
-            );
-            Err(Error::new(ErrorKind::CannotWriteToMedia, message))
-        }
-    }
 }
 
 /// Refuses when the disc is not the one that was selected.

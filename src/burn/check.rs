@@ -1,9 +1,11 @@
 //! What is refused before anything is written, and in which words.
 
-use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify, WriteMode};
+use crate::api::{
+    self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Unfinished, Verify, WriteMode,
+};
 use crate::wire::broker_worker::Expected;
 
-use super::facts::{Facts, SessionState};
+use super::facts::Facts;
 use super::kind::{self, Recipe};
 use super::plan::{Act, Content};
 
@@ -56,9 +58,28 @@ pub enum Refusal {
          with it. It has to be closed before another one follows: record with `unfinished` set to `close`.", .0.name()
     )]
     SessionOpen(MediaKind),
-    /// Nothing on the disc waits to be closed.
-    #[error("No session on the {} in the drive was cut off: there is nothing to close.", .0.name())]
+    /// Nothing on the disc waits to be closed, or to be gone on with.
+    #[error("No session on the {} in the drive was cut off: there is nothing to close or to go on with.", .0.name())]
     NothingOpen(MediaKind),
+    /// A session that was cut off and cannot be gone on with.
+    #[error(
+        "The burn that was cut off on the {} in the drive cannot be gone on with: {}. Record with `unfinished` set to \
+         `close`, or insert another disc.", .0.name(), .1
+    )]
+    NotResumable(MediaKind, &'static str),
+    /// More is recorded than the image has.
+    #[error(
+        "The burn that was cut off on the {} in the drive had recorded {recorded} blocks, and the image has no more than \
+         {blocks}: it is another image. Nothing was written.", .kind.name()
+    )]
+    OtherImage {
+        /// The disc.
+        kind: MediaKind,
+        /// Blocks on the disc.
+        recorded: u32,
+        /// Blocks of the image, padding included.
+        blocks: u64,
+    },
     /// A disc guarded against writing.
     #[error("The {} in the drive is write protected. Remove the protection, or insert another disc.", .0.name())]
     Protected(MediaKind),
@@ -146,12 +167,13 @@ impl Refusal {
             | Self::NotFormattable(_) => ErrorKind::MediumInvalidType,
             Self::DriveCannotWrite(_) | Self::DriveCannotErase(_) => ErrorKind::DeviceInvalidType,
             Self::NoAddress(_) | Self::OddStart(..) => ErrorKind::DiscInfo,
-            Self::NoTestWrite(_) | Self::NoSessionAtOnce(..) | Self::OneSession { .. } => {
-                ErrorKind::NotSupported
-            }
+            Self::NoTestWrite(_)
+            | Self::NoSessionAtOnce(..)
+            | Self::OneSession { .. }
+            | Self::NotResumable(..) => ErrorKind::NotSupported,
             Self::VerifyOfNothing | Self::NoSuchFormat { .. } => ErrorKind::InvalidArgs,
             Self::Empty => ErrorKind::InvalidImage,
-            Self::OtherStart { .. } => ErrorKind::WrongDisc,
+            Self::OtherStart { .. } | Self::OtherImage { .. } => ErrorKind::WrongDisc,
             Self::TooLarge { .. } => ErrorKind::DiscFull,
         }
     }
@@ -182,6 +204,8 @@ pub(super) struct Order {
     pub close: Close,
     /// Every block is going to be read back.
     pub read_back: bool,
+    start: u32,
+    recorded: u32,
     content: u32,
     blocks: u32,
     alignment: u32,
@@ -211,7 +235,8 @@ impl Order {
 
     const fn write_so(&self, least: u32, streaming: bool) -> Act {
         Act::Write {
-            from: self.expected.next_writable,
+            from: self.start,
+            recorded: self.recorded,
             content: self.content,
             blocks: self.blocks,
             alignment: self.alignment,
@@ -229,7 +254,8 @@ pub(super) fn record(
     wishes: &RecordOptions,
 ) -> Result<Order, Refusal> {
     let kind = recipe.kind;
-    let expected = disc(facts, kind, content.start)?;
+    let resumes = wishes.unfinished == Unfinished::Resume;
+    let expected = disc(facts, kind, content.start, resumes)?;
     if !facts.can_write {
         return Err(Refusal::DriveCannotWrite(kind));
     }
@@ -246,8 +272,10 @@ pub(super) fn record(
     if content.blocks == 0 {
         return Err(Refusal::Empty);
     }
-    if content.start != expected.next_writable {
-        return Err(Refusal::OtherStart { planned: content.start, actual: expected.next_writable });
+    let recorded = if resumes { facts.recorded() } else { 0 };
+    let begins = expected.next_writable - recorded;
+    if content.start != begins {
+        return Err(Refusal::OtherStart { planned: content.start, actual: begins });
     }
     let alignment = u64::from(recipe.alignment.max(1));
     if facts.overwrites() && !u64::from(content.start).is_multiple_of(alignment) {
@@ -255,7 +283,10 @@ pub(super) fn record(
         return Err(Refusal::OtherStart { planned: content.start, actual });
     }
     let padded = content.blocks.max(u64::from(recipe.least)).checked_next_multiple_of(alignment);
-    let available = expected.free_blocks;
+    if let Some(blocks) = padded.filter(|padded| *padded < u64::from(recorded)) {
+        return Err(Refusal::OtherImage { kind, recorded, blocks });
+    }
+    let available = expected.free_blocks.saturating_add(recorded.into());
     let too_large = Refusal::TooLarge { kind, needed: padded.unwrap_or(u64::MAX), available };
     // Block addresses end at 31 bits on CD and 32 elsewhere: what lies behind is too large whatever the drive claims.
     let last = padded.and_then(|padded| padded.checked_add(u64::from(content.start)));
@@ -267,6 +298,8 @@ pub(super) fn record(
                 at_once,
                 close: wishes.close,
                 read_back: wishes.verify == Verify::Full,
+                start: content.start,
+                recorded,
                 content: blocks,
                 blocks: padded,
                 alignment: recipe.alignment,
@@ -319,27 +352,35 @@ pub(super) fn close(facts: &Facts, kind: MediaKind) -> Result<(), Refusal> {
     if !facts.can_write {
         return Err(Refusal::DriveCannotWrite(kind));
     }
-    match (facts.status, facts.last_session) {
-        (DiscStatus::Appendable, SessionState::Incomplete | SessionState::Damaged) => Ok(()),
-        _ => Err(Refusal::NothingOpen(kind)),
-    }
+    if facts.is_unfinished() { Ok(()) } else { Err(Refusal::NothingOpen(kind)) }
+}
+
+/// Checks whether a burn that was cut off can go on where it ended.
+fn resume(facts: &Facts, kind: MediaKind) -> Result<(), Refusal> {
+    let why = match () {
+        () if !facts.is_unfinished() => return Err(Refusal::NothingOpen(kind)),
+        () if facts.is_cd() => "a CD's track ends where it was cut off",
+        () if facts.reserved => "it was recorded at once, and no drive goes on with that",
+        () if facts.next_writable.is_none() => "the drive offers no address behind it",
+        () => return Ok(()),
+    };
+    Err(Refusal::NotResumable(kind, why))
 }
 
 /// The disc takes an image that was laid out to begin at `start`: a blank one at its first block, an appendable one
-/// where its next session begins.
-fn disc(facts: &Facts, kind: MediaKind, start: u32) -> Result<Expected, Refusal> {
+/// where its next session begins, one that was cut off behind what is recorded if the image `resumes` there.
+fn disc(facts: &Facts, kind: MediaKind, start: u32, resumes: bool) -> Result<Expected, Refusal> {
     if facts.protected {
         return Err(Refusal::Protected(kind));
     }
     match facts.status {
+        _ if resumes => resume(facts, kind)?,
         DiscStatus::Blank => {}
         DiscStatus::Closed => return Err(Refusal::Closed(kind, facts.rewritable)),
         // An image for a blank disc does not tell of what is on this one.
         DiscStatus::Appendable if start == 0 => return Err(Refusal::NotBlank(kind, facts.rewritable)),
-        DiscStatus::Appendable => match facts.last_session {
-            SessionState::Empty | SessionState::Complete => {}
-            SessionState::Incomplete | SessionState::Damaged => return Err(Refusal::SessionOpen(kind)),
-        },
+        DiscStatus::Appendable if facts.is_unfinished() => return Err(Refusal::SessionOpen(kind)),
+        DiscStatus::Appendable => {}
         // What is on it may be overwritten behind its end alone.
         DiscStatus::Other if facts.overwrites() && start > 0 => {}
         DiscStatus::Other => return Err(Refusal::NotBlank(kind, facts.rewritable)),

@@ -48,10 +48,13 @@ impl fmt::Display for Act {
             Self::Fill { from, blocks, alignment, streaming } => {
                 write!(f, "zero    {from} + {blocks} by {alignment}{}", streamed(*streaming))
             }
-            Self::Write { from, content, blocks, alignment, streaming, least } => {
+            Self::Write { from, recorded, content, blocks, alignment, streaming, least } => {
                 write!(f, "write   {from} + {blocks} by {alignment}{}", streamed(*streaming))?;
                 if least == blocks && least > alignment {
                     f.write_str(", all of them")?;
+                }
+                if *recorded > 0 {
+                    write!(f, ", {recorded} of them recorded")?;
                 }
                 match blocks.saturating_sub(*content) {
                     0 => Ok(()),

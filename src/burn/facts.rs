@@ -72,6 +72,10 @@ pub struct Facts {
     pub protected: bool,
     /// The last track of the last session: on a blank DVD+R the open fragment, number 1.
     pub last_track: u16,
+    /// Where the open track begins; `None` when none is, or before block 0.
+    pub track_start: Option<u32>,
+    /// The open track was reserved: every block of it has to be written.
+    pub reserved: bool,
     /// Where the open track's next write goes, just as the drive says it; some say −150 on a blank CD.
     pub next_writable: Option<i32>,
     /// Free blocks of the open track (READ TRACK INFORMATION bytes 16–19).
@@ -168,6 +172,18 @@ impl Facts {
         let before = if self.overwrites() { u64::from(start) } else { 0 };
         let free_blocks = self.usable_blocks().checked_sub(before)?;
         Some(Expected { profile: self.profile, next_writable, free_blocks })
+    }
+
+    /// The last session was cut off, or another program means to go on with it.
+    pub fn is_unfinished(&self) -> bool {
+        self.status == DiscStatus::Appendable
+            && matches!(self.last_session, SessionState::Incomplete | SessionState::Damaged)
+    }
+
+    /// Blocks of the open track that are recorded.
+    pub fn recorded(&self) -> u32 {
+        let next = self.next_writable.and_then(|next| u32::try_from(next).ok());
+        next.zip(self.track_start).map_or(0, |(next, start)| next.saturating_sub(start))
     }
 
     /// Blocks of a disc that is written anywhere, once it is formatted as a burn formats it.

@@ -63,9 +63,11 @@ pub enum Act {
     Write {
         /// The first block's address.
         from: u32,
+        /// Blocks that are on the disc already, from an earlier burn that was cut off: they are compared.
+        recorded: u32,
         /// Blocks that come through the ring.
         content: u32,
-        /// Blocks that are written: the content, then zeroes.
+        /// Blocks that are on the disc in the end: the content, then zeroes.
         blocks: u32,
         /// Every write but the last is a multiple of this; so is `blocks`.
         alignment: u32,

@@ -135,8 +135,9 @@ impl Layout {
     }
 
     pub(crate) fn source<'a>(&'a self, tree: &'a Tree, view: &'a View) -> Source<'a> {
-        let (ownership, empty_block) = (self.options.ownership, self.empty_block);
-        Source { tree, contents: &self.contents, view, ownership, empty_block }
+        let (ownership, empty_block, created) =
+            (self.options.ownership, self.empty_block, self.options.created);
+        Source { tree, contents: &self.contents, view, ownership, empty_block, created }
     }
 
     /// Sizes of all directories. They do not depend on where things are.

@@ -10,9 +10,9 @@ mod posix;
 #[cfg(test)]
 mod tests;
 
-use super::BLOCK;
 use super::iso9660::descriptor::{FIRST_DESCRIPTOR, STANDARD_ID, VolumeDescriptor, kind};
 use super::iso9660::number::{Both16, Both32};
+use super::{BLOCK, date};
 use directory::check_directories;
 use path_table::read_path_tables;
 use thiserror::Error;
@@ -95,6 +95,24 @@ pub fn check_structure<E>(
         joliet,
         blocks_read: reader.blocks,
     })
+}
+
+/// When the volume that starts at block `start_block` was created, in seconds since 1970-01-01 UTC, by its primary
+/// descriptor.
+///
+/// # Errors
+/// What `read_block` says; [`StructureError::Damaged`] where no such descriptor is, or none with a date.
+pub fn date_of_creation<E>(
+    read_block: impl FnMut(u64, &mut [u8; BLOCK]) -> Result<(), E>,
+    start_block: u32,
+) -> Result<i64, StructureError<E>> {
+    let mut reader = Reader { read_block, blocks: 0, most: 1 };
+    let block = start_block.saturating_add(FIRST_DESCRIPTOR);
+    let bytes = reader.read(block)?;
+    let descriptor = VolumeDescriptor::read_from_bytes(&bytes).ok();
+    let primary = descriptor.filter(|one| one.standard_id == STANDARD_ID && one.kind == kind::PRIMARY);
+    let primary = primary.ok_or_else(|| damaged(block, "not a primary volume descriptor"))?;
+    date::read_long(&primary.created).ok_or_else(|| damaged(block, "the volume has no date of creation"))
 }
 
 /// What the check needs of a descriptor.

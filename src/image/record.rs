@@ -21,6 +21,8 @@ pub(crate) struct Source<'a> {
     pub contents: &'a Contents,
     pub view: &'a View,
     pub ownership: Ownership,
+    /// The date of nodes that have none, in seconds since 1970.
+    pub created: i64,
     /// Where records without data point: a block that is no file's.
     pub empty_block: u32,
 }
@@ -75,7 +77,7 @@ impl Source<'_> {
         let base_block = directory.block.saturating_add(directory.blocks);
         record.areas = continuation.place(&mut record.entries, base_block);
         let length = (base + record.entries.inline.len()).next_multiple_of(2);
-        let date = date::short(self.tree.meta(subject.node).mtime);
+        let date = date::short(self.tree.meta(subject.node).date(self.created));
         let header = RecordHeader::new(subject.extent, date, length as u8, name_length as u8);
         record.bytes.clear();
         record.bytes.extend_from_slice(header.as_bytes());
@@ -236,7 +238,7 @@ impl<'a> Subject<'a> {
             gid,
             // 0 is a serial number that readers take for none.
             serial: self.serial.saturating_add(1),
-            modified: date::short(meta.mtime),
+            modified: date::short(meta.date(source.created)),
             name: self.original,
             target: self.target,
             compression: self.compression,

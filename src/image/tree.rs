@@ -56,8 +56,18 @@ pub struct Meta {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Last modification, in seconds since 1970-01-01 UTC.
+    /// Last modification, in seconds since 1970-01-01 UTC; [`Meta::UNDATED`] of what has none.
     pub mtime: i64,
+}
+
+impl Meta {
+    /// The date of a node that nobody made before the image was: the volume's date of creation stands for it.
+    pub const UNDATED: i64 = i64::MIN;
+
+    /// The date that is recorded, in an image that was created at `created`.
+    pub const fn date(&self, created: i64) -> i64 {
+        if self.mtime == Self::UNDATED { created } else { self.mtime }
+    }
 }
 
 /// What a node is.

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::errors;
 use super::pulse::Pulse;
 use crate::api::{BLOCK, Error, ErrorKind, Result};
-use crate::image::read::{Bounds, ImportError, Imported, StructureError, import_tree};
+use crate::image::read::{Bounds, ImportError, Imported, StructureError, date_of_creation, import_tree};
 use crate::wire::stager_worker::{AskingEnd, BLOCKS_AT_ONCE, BlocksRead, ReadBlocks};
 use crate::wire::{Channel, ChannelError};
 
@@ -23,6 +23,27 @@ const KEPT: usize = 16;
 pub fn read_tree(socket: OwnedFd, start: u32, bounds: Bounds, pulse: &mut Pulse<'_>) -> Result<Imported> {
     let mut disc = Disc { worker: Channel::new(socket), end: bounds.end, kept: VecDeque::new(), read: 0 };
     import_tree(|block, out: &mut [u8; BLOCK]| disc.read(block, out, pulse), start, bounds).map_err(failed)
+}
+
+/// When the image was made whose beginning is recorded from `start` to `end`, read through a worker's socket.
+///
+/// # Errors
+/// `WrongDisc` when no image of ours begins there, `DiscInfo` when it cannot be read, `UserAbort`, `HelperFailed` when the
+/// worker is gone.
+pub fn read_date(socket: OwnedFd, start: u32, end: u32, pulse: &mut Pulse<'_>) -> Result<i64> {
+    let mut disc = Disc { worker: Channel::new(socket), end, kept: VecDeque::new(), read: 0 };
+    let date = date_of_creation(|block, out: &mut [u8; BLOCK]| disc.read(block, out, pulse), start);
+    date.map_err(|error| match error {
+        StructureError::Read { block, source } => source.with("block", block),
+        StructureError::Damaged { block, what } => {
+            let message = format!(
+                "what was recorded before the burn was cut off is not the beginning of an image of this service: block \
+                 {block} is {what}. To record behind it, set “unfinished” to “close”"
+            );
+            Error::new(ErrorKind::WrongDisc, message).with("block", block)
+        }
+        StructureError::TooLarge => nonsense(),
+    })
 }
 
 /// The disc, as far as the worker reads it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::contents::Contents;
 use super::feed::FileSource;
 use super::origin::Origin;
-use super::plan::Image;
+use super::plan::{Image, now};
 use super::pulse::Pulse;
 use super::stash::Stash;
 use crate::api::{AddOptions, AddSummary, JolietProperties, Phase, Result};
@@ -67,7 +67,7 @@ pub fn planned_image_of(
         all.skipped += one.skipped;
         all.bytes += one.bytes;
     }
-    let options = image.options(0);
+    let options = image.options(0, now());
     let (tree, contents) = image.into_parts();
     let layout = Layout::plan(&tree, &options)?;
     all.used_blocks = layout.blocks();

@@ -82,7 +82,7 @@ impl Image {
     ) -> Result<AddSummary> {
         let mark = self.contents.mark();
         let (tree, mut summary) = self.grafted(origin, options, pulse)?;
-        let used = Layout::plan(&tree, &self.options(0))?.blocks();
+        let used = Layout::plan(&tree, &self.options(0, now()))?.blocks();
         if let Some(capacity) = capacity
             && used > capacity
         {
@@ -231,11 +231,18 @@ impl Image {
 
     /// Checks that every file is the one that was staged, lays the image out for a disc on which it starts at block
     /// `start`, and gives its length in blocks. With `redirects`, its volume descriptors are going to be copied to block 16.
+    /// It is made now, or was `created` at some time, in seconds since 1970, and is to be the same once more.
     ///
     /// # Errors
     /// `FileChanged` or `FileUnreadable` naming the first and counting all, `UserAbort`, `NotSupported` when a copy would
     /// hit a file, or what the layout says.
-    pub fn plan(&mut self, start: u32, redirects: bool, pulse: &mut Pulse<'_>) -> Result<u64> {
+    pub fn plan(
+        &mut self,
+        start: u32,
+        redirects: bool,
+        created: Option<i64>,
+        pulse: &mut Pulse<'_>,
+    ) -> Result<u64> {
         self.layout = None;
         if redirects {
             self.check_overwritten()?;
@@ -247,7 +254,7 @@ impl Image {
             checked += 1;
             pulse.step(checked)
         })?;
-        let layout = Layout::plan(&self.tree, &self.options(start))?;
+        let layout = Layout::plan(&self.tree, &self.options(start, created.unwrap_or_else(now)))?;
         let blocks = layout.blocks();
         self.layout = Some(layout);
         Ok(blocks)
@@ -281,7 +288,7 @@ impl Image {
     }
 
     fn blocks(&self) -> Result<u64> {
-        Ok(Layout::plan(&self.tree, &self.options(0))?.blocks())
+        Ok(Layout::plan(&self.tree, &self.options(0, now()))?.blocks())
     }
 
     /// Entries of the tree, its root not counted.
@@ -290,15 +297,14 @@ impl Image {
         counts.directories - 1 + counts.files + counts.symlinks
     }
 
-    /// What is wanted of the image on a disc on which it starts at block `start`.
-    pub(super) fn options(&self, start: u32) -> Options {
-        let now = now();
+    /// What is wanted of an image made at `created`, on a disc on which it starts at block `start`.
+    pub(super) fn options(&self, start: u32, created: i64) -> Options {
         let name = match self.properties.volume_name.as_str() {
-            "" => self.inherited_name.clone().unwrap_or_else(|| today(now)),
+            "" => self.inherited_name.clone().unwrap_or_else(|| today(created)),
             name => name.to_owned(),
         };
         let length = if self.properties.long_names { JolietLength::Long } else { JolietLength::Standard };
-        Options { start_block: start, joliet: Some(length), ..Options::new(name, now) }
+        Options { start_block: start, joliet: Some(length), ..Options::new(name, created) }
     }
 
     /// The entry at a path as it is listed.
@@ -329,7 +335,7 @@ impl Image {
             Kind::Symlink { .. } => (EntryKind::Symlink, 0),
         };
         let name = String::from_utf8_lossy(self.tree.name(node)).into_owned();
-        Entry { name, kind, size, mtime: self.tree.meta(node).mtime }
+        Entry { name, kind, size, mtime: self.tree.meta(node).date(now()) }
     }
 
     /// Which contents the tree names.
@@ -425,14 +431,14 @@ fn ensure_directory(tree: &mut Tree, names: &[&str]) -> Result<NodeId> {
 /// Attributes of a directory that is not one of the user's.
 fn directory_meta() -> Meta {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    Meta { mode: 0o755, uid, gid, mtime: now() }
+    Meta { mode: 0o755, uid, gid, mtime: Meta::UNDATED }
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
-fn today(now: i64) -> String {
-    time::OffsetDateTime::from_unix_timestamp(now)
+fn today(seconds: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(seconds)
         .map_or_else(|_| "DISC".to_owned(), |date| date.date().to_string())
 }

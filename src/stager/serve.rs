@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use super::errors;
 use super::feed::feed;
+use super::import::read_date;
 use super::origin::Origin;
 use super::own_stash::make_own_stash;
 use super::owner::{become_owner, check_owner};
@@ -146,7 +147,10 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
         Ask::Clear => image.clear().map(Answer::Blocks),
         Ask::Audio(ask) => sound::answer(image, ask, fds, pulse),
         Ask::SetProperties(properties) => image.set_properties(properties).map(Answer::Blocks),
-        Ask::Plan { start, redirects } => image.plan(start, redirects, pulse).map(Answer::Blocks),
+        Ask::Plan { start, redirects, recorded } => {
+            let date = recorded.zip(fds.next()).map(|(end, socket)| read_date(socket, start, end, pulse));
+            image.plan(start, redirects, date.transpose()?, pulse).map(Answer::Blocks)
+        }
         Ask::Feed => {
             if let (Some(memory), Some(wake)) = (fds.next(), fds.next()) {
                 feed(image, RingEnd { memory, wake }, pulse)?;

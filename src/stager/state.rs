@@ -35,6 +35,7 @@ pub const fn descriptors(ask: &Ask) -> (usize, usize) {
     match ask {
         Ask::Add { path: None, .. }
         | Ask::Import { .. }
+        | Ask::Plan { recorded: Some(_), .. }
         | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. }) => (1, 1),
         Ask::Feed | Ask::Audio(AudioAsk::Feed) => (2, 2),
         Ask::Add { path: Some(_), .. }
@@ -44,7 +45,7 @@ pub const fn descriptors(ask: &Ask) -> (usize, usize) {
         | Ask::List(_)
         | Ask::Clear
         | Ask::SetProperties(_)
-        | Ask::Plan { .. }
+        | Ask::Plan { recorded: None, .. }
         | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. })
         | Ask::Again
         | Ask::Cancel => (0, 0),

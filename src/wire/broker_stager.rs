@@ -57,6 +57,9 @@ pub enum Ask {
         start: u32,
         /// The image's volume descriptors are going to be copied to block 16.
         redirects: bool,
+        /// A burn that was cut off goes on: it recorded the beginning of the same image, up to this block. The image gets
+        /// the dates of that one, whose blocks are asked for through the socket that travels with the frame.
+        recorded: Option<u32>,
     },
     /// Stream the planned image into the ring, whose two descriptors (memory, wake) travel with the frame.
     Feed,

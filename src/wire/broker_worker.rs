@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{self, Device, Inspection, Progress, RecordOptions, Report};
+use crate::api::{self, Device, Inspection, Progress, RecordOptions, Report, Unfinished};
 
 /// What the broker asks of a worker. All but `Cancel` and `Again` are answered by one `Done` or `Opened`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,17 @@ pub struct RecordOrder {
     pub expected: Expected,
     /// The session whose tree was imported into the image; another one there is `WrongDisc`.
     pub imprint: Option<Imprint>,
+}
+
+impl RecordOrder {
+    /// Blocks of the image that are not on the disc yet; fewer than all of them where a burn goes on that was cut off.
+    pub const fn to_write(&self) -> u64 {
+        let recorded = match self.options.unfinished {
+            Unfinished::Resume => self.expected.next_writable.saturating_sub(self.start),
+            Unfinished::Refuse | Unfinished::Close => 0,
+        };
+        self.blocks.saturating_sub(recorded as u64)
+    }
 }
 
 /// An audio disc as the broker orders it. The tracks' sound comes through the ring one behind another, gaps left out; every

@@ -126,6 +126,7 @@ fn act(drive: &mut Drive<'_>, facts: &Facts, step: &Step) -> Result<(), Trouble>
         Act::Fill { from, blocks, alignment, streaming } => {
             let job = Job {
                 from: *from,
+                recorded: 0,
                 content: 0,
                 blocks: *blocks,
                 alignment: *alignment,
@@ -139,8 +140,8 @@ fn act(drive: &mut Drive<'_>, facts: &Facts, step: &Step) -> Result<(), Trouble>
             };
             match Writer::zeroes(drive, job, 0).fill() {
                 Ok(()) => Ok(()),
-                Err(Stop::Drive(trouble, _)) => Err(trouble),
-                Err(Stop::Cancelled | Stop::Source(_)) => Err(Trouble::Cancelled),
+                Err(Stop::Drive(trouble, _) | Stop::Unreadable(trouble, _)) => Err(trouble),
+                Err(Stop::Cancelled | Stop::Source(_) | Stop::Differs(_)) => Err(Trouble::Cancelled),
             }
         }
         Act::Flush => acts::flush(drive, limit),

@@ -215,7 +215,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    const fn next(&self, trouble: &Trouble) -> &'static str {
+    fn next(&self, trouble: &Trouble) -> &'static str {
         match (trouble, self.harm, self.doing) {
             (Trouble::Cancelled, ..) => "",
             (_, Harm::WrittenNotClosed, Doing::Closing) => {
@@ -225,6 +225,10 @@ impl<'a> Scene<'a> {
             (_, _, Doing::Formatting) => "Try again, or format it in full.",
             (_, Harm::DiscUnfinished, _) if self.rewritable => {
                 "Erase it, and record it again at a lower speed."
+            }
+            (_, Harm::DiscUnfinished, _) if matches!(self.disc, "DVD+R" | "DVD+R DL" | "BD-R") => {
+                "Go on with it: record the same files with “unfinished” set to “resume”. Or record again onto another \
+                 disc, at a lower speed."
             }
             (_, Harm::DiscUnfinished, _) => "Record again onto another disc, at a lower speed.",
             (_, _, Doing::Verifying) => "Record again onto another disc, at a lower speed.",

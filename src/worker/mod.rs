@@ -17,6 +17,7 @@ mod acts;
 mod alone;
 mod broker;
 mod chunk;
+mod compare;
 mod confine;
 mod contents;
 mod drive;

@@ -100,7 +100,7 @@ const fn same_disc(found: Expected, order: &RecordOrder) -> bool {
     let Expected { profile, next_writable, free_blocks } = order.expected;
     found.profile == profile
         && found.next_writable == next_writable
-        && (found.free_blocks == free_blocks || found.free_blocks >= order.blocks)
+        && (found.free_blocks == free_blocks || found.free_blocks >= order.to_write())
 }
 
 /// A plan for the log.

@@ -107,10 +107,11 @@ impl<'b, 'a> Burn<'b, 'a> {
                 let scene = scene(doing);
                 self.make_ready(&step.act, limit).map_err(|trouble| scene.error(&trouble))
             }
-            Act::Write { from, content, blocks, alignment, least, streaming } => {
+            Act::Write { from, recorded, content, blocks, alignment, least, streaming } => {
                 let kind = self.kind();
                 let job = Job {
                     from: *from,
+                    recorded: *recorded,
                     content: *content,
                     blocks: *blocks,
                     alignment: *alignment,
@@ -196,6 +197,7 @@ impl<'b, 'a> Burn<'b, 'a> {
         self.done_before = Some(Before::Reserved);
         let job = Job {
             from: from.cast_unsigned(),
+            recorded: 0,
             content: 0,
             blocks,
             alignment: 1,
@@ -212,29 +214,26 @@ impl<'b, 'a> Burn<'b, 'a> {
     }
 
     fn write(&mut self, at: usize, job: Job) -> api::Result<()> {
-        self.first_write = Some(self.drive.host.now());
         let (buffer, sums) = (self.look.inspection.buffer_bytes, self.sums.take());
         let mut writer = Writer::new(self.drive, self.ring, job, buffer, sums);
         let ended = writer.run();
-        let unsure = writer.unsure();
         let rounded = match &ended {
-            Err(Stop::Cancelled | Stop::Source(_)) if unsure || writer.written() > 0 => writer.round_up(),
+            Err(Stop::Cancelled | Stop::Source(_)) if writer.begun() => writer.round_up(),
             _ => Ok(()),
         };
-        let (written, content) = (writer.written(), writer.content());
+        let (begun, content) = (writer.begun(), writer.content());
         let (sums, stats) = writer.finish();
         self.sums = sums;
+        self.first_write = stats.began;
         self.take(stats);
         match (ended, rounded) {
             (Ok(()), _) => Ok(()),
-            (Err(Stop::Drive(trouble, block)), _) => {
-                Err(self.stopped(Stop::Drive(trouble, block), written > 0 || unsure))
-            }
+            (Err(Stop::Drive(trouble, block)), _) => Err(self.stopped(Stop::Drive(trouble, block), begun)),
             // Padding that the drive refuses is no reason to leave the disc open.
             (Err(_), Err(Stop::Drive(trouble @ Trouble::Link { .. }, block))) => {
                 Err(self.stopped(Stop::Drive(trouble, block), true))
             }
-            (Err(stop), Ok(())) if written == 0 => Err(self.stopped(stop, false)),
+            (Err(stop), Ok(())) if !begun => Err(self.stopped(stop, false)),
             (Err(stop), rounded) => {
                 if let Err(Stop::Drive(trouble, block)) = rounded {
                     tracing::warn!(%trouble, block, "the track could not be padded");
@@ -249,7 +248,7 @@ impl<'b, 'a> Burn<'b, 'a> {
         let scene = self.scene(Doing::Preparing, Harm::DiscUntouched);
         let facts = inspect::facts(self.drive).map_err(|trouble| scene.error(&trouble))?;
         let blocks = self.plan.steps.iter().filter_map(|step| match &step.act {
-            Act::Write { blocks, .. } => Some(u64::from(*blocks)),
+            Act::Write { blocks, recorded, .. } => Some(u64::from(blocks.saturating_sub(*recorded))),
             _ => None,
         });
         let blocks = blocks.sum::<u64>();
@@ -316,7 +315,9 @@ impl<'b, 'a> Burn<'b, 'a> {
     fn stopped(&self, stop: Stop, begun: bool) -> api::Error {
         let harm = match &stop {
             Stop::Drive(..) if !begun && self.done_before.is_none() => Harm::DiscUntouched,
-            Stop::Cancelled | Stop::Source(_) => Harm::DiscUntouched,
+            Stop::Cancelled | Stop::Source(_) | Stop::Differs(_) | Stop::Unreadable(..) => {
+                Harm::DiscUntouched
+            }
             Stop::Drive(..) if self.order.options.simulate => Harm::DiscUntouched,
             Stop::Drive(..) => Harm::DiscUnfinished,
         };
@@ -338,7 +339,23 @@ impl<'b, 'a> Burn<'b, 'a> {
                 api::Error::new(ErrorKind::UserAbort, format!("The burn was cancelled. {now}"))
             }
             Stop::Source(why) => source_failed(format!("The image could not be had: {why}. {now}")),
+            Stop::Differs(block) => self.cannot_go_on(block, &format!(
+                "block {block} of it is not that of this image. Stage the very files of that burn, unchanged"
+            )),
+            Stop::Unreadable(trouble, block) => {
+                self.cannot_go_on(block, &format!("block {block} of it cannot be read ({trouble})"))
+            }
         }
+    }
+
+    /// The error of a burn that was cut off and does not go on.
+    fn cannot_go_on(&self, block: u32, why: &str) -> api::Error {
+        let message = format!(
+            "The burn that was cut off on the {} cannot be gone on with: {why}; or record with `unfinished` set to \
+             `close`. Nothing was written: the disc is as it was.",
+            self.kind().name()
+        );
+        api::Error::new(ErrorKind::WrongDisc, message).with("block", u64::from(block))
     }
 
     /// Closes what was written, so that the disc is readable as far as it goes, and says what it is now.
@@ -370,7 +387,7 @@ impl<'b, 'a> Burn<'b, 'a> {
             Stop::Source(why) => source_failed(format!(
                 "The image did not arrive whole: {why}. {content} of {total} blocks were written. {now}"
             )),
-            Stop::Cancelled | Stop::Drive(..) => api::Error::new(
+            Stop::Cancelled | Stop::Drive(..) | Stop::Differs(_) | Stop::Unreadable(..) => api::Error::new(
                 ErrorKind::UserAbort,
                 format!("The burn was cancelled after {content} of {total} blocks. {now}"),
             ),

@@ -21,6 +21,8 @@ use super::inspect;
 pub(super) struct Job {
     /// The first block's address; of a pre-gap before block 0 in two's complement, as commands have it.
     pub from: u32,
+    /// Blocks that are on the disc already.
+    pub recorded: u32,
     /// Blocks that come through the ring.
     pub content: u32,
     /// Blocks with the padding.
@@ -52,6 +54,10 @@ pub(super) enum Stop {
     Cancelled,
     /// The ring brought something else than the image; in words.
     Source(String),
+    /// What is recorded is not the beginning of the image, from this block on.
+    Differs(u32),
+    /// What is recorded cannot be read, at this block.
+    Unreadable(Trouble, u32),
 }
 
 impl Stop {
@@ -76,7 +82,7 @@ pub(super) struct Writer<'w, 'a> {
     pub(super) sums: Option<Vec<u32>>,
     /// Blocks of content that the drive has taken.
     pub(super) content: u32,
-    /// Blocks that the drive has taken, padding included.
+    /// Blocks that are on the disc or that the drive has taken, padding included.
     pub(super) written: u32,
     /// After the last WRITE only the drive knows what it took of it.
     pub(super) unsure: bool,
@@ -114,6 +120,8 @@ fn forsaken(drive: &Drive<'_>, since: Duration) -> Result<(), Stop> {
 /// Figures for the report.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stats {
+    /// When the first WRITE was sent.
+    pub began: Option<Duration>,
     /// Times that the ring was found empty.
     pub ring_empty: u64,
     /// Writes that the drive reported as recovered.
@@ -172,7 +180,12 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// Writes everything.
     pub fn run(&mut self) -> Result<(), Stop> {
+        let torn = self.compare()?;
+        self.stats.began = Some(self.drive.host.now());
         self.drive.begin(Phase::Writing, u64::from(self.job.content), true);
+        if let Some(torn) = torn {
+            self.go_on(&torn)?;
+        }
         while self.content < self.job.content {
             if !self.job.reserved || self.written > 0 {
                 self.check_cancel()?;
@@ -199,14 +212,9 @@ impl<'w, 'a> Writer<'w, 'a> {
         self.pad_to(whole.min(self.job.blocks))
     }
 
-    /// Blocks that the drive has taken, padding included.
-    pub const fn written(&self) -> u32 {
-        self.written
-    }
-
-    /// Only the drive knows what it took of the last WRITE.
-    pub const fn unsure(&self) -> bool {
-        self.unsure
+    /// The drive has taken something, or may have.
+    pub const fn begun(&self) -> bool {
+        self.unsure || self.written > self.job.recorded
     }
 
     /// Blocks of content that the drive has taken.
@@ -221,14 +229,14 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 
     /// The next chunk, into the buffer; its blocks.
-    fn take(&mut self) -> Result<u32, Stop> {
+    pub(super) fn take(&mut self) -> Result<u32, Stop> {
         let (mut waited, since) = (false, self.drive.host.now());
         loop {
             let bytes = match self.take_from_ring()? {
                 Ok(Take::Bytes(bytes)) => bytes,
                 Ok(Take::Empty) => {
                     // Counted once a wait, and not before the first write: filling up is no shortage.
-                    self.stats.ring_empty += u64::from(!waited && self.written > 0);
+                    self.stats.ring_empty += u64::from(!waited && self.written > self.job.recorded);
                     waited = true;
                     self.wait_for_ring()?;
                     forsaken(self.drive, since)?;
@@ -324,7 +332,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         self.drive.check_cancel().map_err(|_| Stop::Cancelled)
     }
 
-    fn sum(&mut self, blocks: u32) {
+    pub(super) fn sum(&mut self, blocks: u32) {
         if let Some(sums) = &mut self.sums {
             let content = &self.buffer.all()[..blocks as usize * BLOCK];
             sums.extend(content.chunks_exact(BLOCK).map(crc32fast::hash));
@@ -332,7 +340,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 
     /// The blocks to write for `blocks` in the buffer: the last chunk is filled up with zeroes to the alignment.
-    fn padded(&mut self, blocks: u32) -> u32 {
+    pub(super) fn padded(&mut self, blocks: u32) -> u32 {
         let whole = blocks.next_multiple_of(self.job.alignment.max(1)).min(CHUNK_BLOCKS);
         self.buffer.all()[blocks as usize * BLOCK..whole as usize * BLOCK].fill(0);
         whole
@@ -351,9 +359,14 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// Writes the first `blocks` of the buffer.
     fn put(&mut self, blocks: u32) -> Result<(), Stop> {
+        self.put_from(0, blocks)
+    }
+
+    /// Writes the first `blocks` of the buffer without the first `known` of them, which are on the disc.
+    pub(super) fn put_from(&mut self, known: u32, blocks: u32) -> Result<(), Stop> {
         let at = self.job.from + self.written;
         let mut try_ = Try {
-            done: 0,
+            done: known,
             blocks,
             patience: Patience::new(self.drive.host.now(), self.job.timeout, Pace::WRITE),
             asked: 0,
@@ -369,7 +382,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         self.unsure = false;
         self.written += blocks;
-        self.gauge.wrote(blocks as usize * BLOCK);
+        self.gauge.wrote((blocks - known) as usize * BLOCK);
         Ok(())
     }
 

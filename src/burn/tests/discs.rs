@@ -14,6 +14,8 @@ pub fn cd_r() -> Facts {
         rewritable: false,
         protected: false,
         last_track: 1,
+        track_start: Some(0),
+        reserved: false,
         next_writable: Some(0),
         free_blocks: 359_847,
         last_lead_out: Some(359_849),
@@ -162,6 +164,7 @@ pub fn second(facts: Facts, last_track: u16, next_writable: i32) -> Facts {
     Facts {
         status: DiscStatus::Appendable,
         last_track,
+        track_start: u32::try_from(next_writable).ok(),
         next_writable: Some(next_writable),
         free_blocks,
         ..facts
@@ -169,7 +172,8 @@ pub fn second(facts: Facts, last_track: u16, next_writable: i32) -> Facts {
 }
 
 pub fn cut_off() -> Facts {
-    Facts { last_session: SessionState::Incomplete, ..second(dvd_plus_r(), 1, 4336) }
+    let open = second(dvd_plus_r(), 1, 4336);
+    Facts { last_session: SessionState::Incomplete, track_start: Some(0), ..open }
 }
 
 /// One of every kind that is recorded.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::{self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Verify, WriteMode as Wish};
+use crate::api::{
+    self, Close, DiscStatus, ErrorKind, MediaKind, RecordOptions, Unfinished, Verify, WriteMode as Wish,
+};
 
 pub(super) mod discs;
 
@@ -160,6 +162,58 @@ fn erasures_and_formats_are_the_ones_that_the_goldens_show() {
         }
     }
     text("formats", &table);
+}
+
+#[test]
+fn plans_for_burns_that_were_cut_off_are_the_ones_that_the_goldens_show() {
+    let resume = RecordOptions { unfinished: Unfinished::Resume, ..wishes() };
+    let open = |facts| Facts { last_session: SessionState::Incomplete, ..second(facts, 1, 1600) };
+    let first = |facts| Facts { track_start: Some(0), ..open(facts) };
+    golden("dvd+r-resumed", &plan_record(&first(dvd_plus_r()), SMALL, &resume));
+    let appendable = RecordOptions { close: Close::Appendable, ..resume };
+    golden("dvd-r-resumed", &plan_record(&first(dvd_r()), SMALL, &appendable));
+    // All of the content is there already.
+    let whole = Content { blocks: 1590, start: 0 };
+    golden("bd-r-resumed-to-close", &plan_record(&first(bd_r()), whole, &resume));
+    let later = Facts { track_start: Some(640), last_track: 2, ..open(bd_r()) };
+    golden("bd-r-second-session-resumed", &plan_record(&later, Content { start: 640, ..SMALL }, &resume));
+}
+
+#[test]
+fn a_burn_is_not_gone_on_with_where_none_was_cut_off_or_none_can_go_on() {
+    let resume = RecordOptions { unfinished: Unfinished::Resume, ..wishes() };
+    let open = |facts| Facts {
+        track_start: Some(0),
+        ..Facts { last_session: SessionState::Incomplete, ..second(facts, 1, 1600) }
+    };
+    let no_address = Facts { next_writable: None, ..open(dvd_plus_r()) };
+    let short = Content { blocks: 1500, start: 0 };
+    for (what, facts, content, kind, says) in [
+        ("blank", dvd_plus_r(), SMALL, ErrorKind::CannotWriteToMedia, "nothing to close or to go on with"),
+        ("whole", second(dvd_plus_r(), 2, 6384), SMALL, ErrorKind::CannotWriteToMedia, "nothing to close"),
+        ("overwritten", dvd_plus_rw(), SMALL, ErrorKind::CannotWriteToMedia, "nothing to close"),
+        ("a CD", open(cd_r()), SMALL, ErrorKind::NotSupported, "a CD's track ends"),
+        (
+            "at once",
+            Facts { reserved: true, ..open(dvd_r()) },
+            SMALL,
+            ErrorKind::NotSupported,
+            "recorded at once",
+        ),
+        ("lost", no_address, SMALL, ErrorKind::NotSupported, "offers no address"),
+        ("longer", open(dvd_plus_r()), short, ErrorKind::WrongDisc, "it is another image"),
+        (
+            "elsewhere",
+            open(dvd_plus_r()),
+            Content { start: 16, ..SMALL },
+            ErrorKind::WrongDisc,
+            "takes its next",
+        ),
+    ] {
+        let refusal = plan_record(&facts, content, &resume).expect_err(what);
+        assert_eq!(refusal.kind(), kind, "{what}: {refusal}");
+        assert!(refusal.to_string().contains(says), "{what}: {refusal}");
+    }
 }
 
 #[test]
@@ -349,14 +403,21 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         Just(FormatState::Suspended),
         Just(FormatState::Complete)
     ];
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 7]>();
     (disc, address, status, room, (state, any::<u32>()), any::<Option<u32>>(), flags).prop_map(
         |(disc, next_writable, status, free_blocks, (state, formatted), last_lead_out, flags)| {
-            let [underrun_free, test_write, odd, incremental, spares] = flags;
+            let [underrun_free, test_write, odd, incremental, spares, cut_off, reserved] = flags;
+            let track_start = match (odd, next_writable) {
+                (false, Some(next)) => u32::try_from(next).ok().map(|next| next / 2),
+                _ => last_lead_out,
+            };
             let blocks = if odd { formatted } else { disc.format.blocks };
             Facts {
                 next_writable,
+                track_start,
+                reserved,
                 status,
+                last_session: if cut_off { SessionState::Incomplete } else { disc.last_session },
                 free_blocks,
                 last_lead_out: if odd { last_lead_out } else { disc.last_lead_out },
                 underrun_free,
@@ -379,16 +440,19 @@ proptest! {
         appendable in any::<bool>(),
         read_back in any::<bool>(),
         session_at_once in any::<bool>(),
+        resumes in any::<bool>(),
         behind in 0_u32..100_000,
         at_the_address in prop::bool::weighted(0.9),
     ) {
         let behind = if facts.overwrites() && facts.status == DiscStatus::Other { behind * 32 } else { 7 };
         let own = facts.start().filter(|start| at_the_address && (*start > 0 || !facts.overwrites()));
+        let own = own.map(|start| if resumes { start.saturating_sub(facts.recorded()) } else { start });
         let start = own.unwrap_or(if facts.status == DiscStatus::Blank { 0 } else { behind });
+        let unfinished = if resumes { Unfinished::Resume } else { Unfinished::Refuse };
         let close = if appendable { Close::Appendable } else { Close::Finalise };
         let verify = if read_back { Verify::Full } else { Verify::None };
         let write_mode = if session_at_once { Wish::SessionAtOnce } else { Wish::Auto };
-        let wishes = RecordOptions { simulate, close, verify, write_mode, ..wishes() };
+        let wishes = RecordOptions { simulate, close, verify, write_mode, unfinished, ..wishes() };
         if let Ok(plan) = plan_record(&facts, Content { blocks, start }, &wishes) {
             holds(&plan, blocks, simulate)?;
         }
@@ -423,15 +487,16 @@ fn holds(plan: &Plan, image: u64, simulate: bool) -> Result<(), TestCaseError> {
     let (mut written, mut dirty, mut reserved, mut mode) = (0, false, None, None);
     for step in &plan.steps {
         match &step.act {
-            Act::Write { from, content, blocks, alignment, streaming, least } => {
-                prop_assert_eq!(u64::from(*from), next);
+            Act::Write { from, recorded, content, blocks, alignment, streaming, least } => {
+                prop_assert_eq!(u64::from(*from) + u64::from(*recorded), next);
+                prop_assert!(recorded <= blocks);
                 prop_assert_eq!(blocks % alignment, 0);
                 prop_assert!(content <= blocks && least <= blocks);
                 prop_assert!(!streaming || !simulate && from % alignment == 0);
                 if let Some(reserved) = reserved {
                     prop_assert_eq!((reserved, least), (*blocks, blocks));
                 }
-                next += u64::from(*blocks);
+                next += u64::from(*blocks - *recorded);
                 written += u64::from(*content);
                 dirty = true;
                 prop_assert!(next <= end);

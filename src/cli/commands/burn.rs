@@ -66,6 +66,9 @@ pub struct BurnArgs {
     /// If the last session on the disc was cut off, close it first
     #[arg(long)]
     pub close_unfinished: bool,
+    /// Go on with a burn of the same files that was cut off on the disc
+    #[arg(long, conflicts_with_all = ["close_unfinished", "simulate"])]
+    pub resume: bool,
     /// Write a CD as a session at once: without run-out blocks, and filled up should the burn end early
     #[arg(long)]
     pub session_at_once: bool,

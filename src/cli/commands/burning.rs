@@ -101,7 +101,7 @@ impl Burning {
             .flag("unmount", args.unmount)
             .text("verify", verify.word())
             .number("speed", kilobytes(args.speed.as_deref(), recorder.kind())?)
-            .text("unfinished", if args.close_unfinished { "close" } else { "refuse" })
+            .text("unfinished", unfinished(args))
             .text("write-mode", if args.session_at_once { "session-at-once" } else { "auto" })
             .text("close", if args.appendable { "appendable" } else { "finalise" });
         let doing = if args.simulate { "Simulating" } else { "Burning" };
@@ -206,6 +206,14 @@ async fn add(client: &Client, format: &str, source: &Source, options: Options) -
             .hint("burn the folder that it is in")
     })?;
     client.add_path(format, path, options).await
+}
+
+const fn unfinished(args: &BurnArgs) -> &'static str {
+    match (args.close_unfinished, args.resume) {
+        (true, _) => "close",
+        (false, true) => "resume",
+        (false, false) => "refuse",
+    }
 }
 
 fn not_staged() -> Failure {

@@ -52,7 +52,7 @@ pub(super) fn volume(layout: &Layout, tree: &Tree, which: Which) -> Box<[u8; BLO
         path_table_l_copy: little_endian::U32::new(0),
         path_table_m: big_endian::U32::new(table(ByteOrder::Big)),
         path_table_m_copy: big_endian::U32::new(0),
-        root: RecordHeader::new(extent, date::short(tree.meta(tree.root()).mtime), 34, 1),
+        root: RecordHeader::new(extent, date::short(tree.meta(tree.root()).date(options.created)), 34, 1),
         root_name: 0,
         volume_set: text::<LONG>(&options.volume_name, Characters::D, joliet),
         publisher: text(&options.publisher, Characters::A, joliet),

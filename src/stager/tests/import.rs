@@ -105,7 +105,7 @@ fn an_imported_tree_is_listed_merged_planned_and_forgotten() {
     };
     // One block more, for the new content alone.
     assert_eq!(added.used_blocks, empty + 1);
-    let planned = bench.ask(Ask::Plan { start: 10_000, redirects: true }).unwrap();
+    let planned = bench.ask(Ask::Plan { start: 10_000, redirects: true, recorded: None }).unwrap();
     assert_eq!(planned, Answer::Blocks(added.used_blocks));
     bench.ask(Ask::Remove("/dir/file".to_owned())).unwrap();
     assert_eq!(bench.list("/dir"), [""; 0]);

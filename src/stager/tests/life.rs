@@ -24,7 +24,7 @@ fn requests_are_permitted_by_state() {
         (Ask::List(path()), false, true),
         (Ask::Clear, false, true),
         (properties, false, true),
-        (Ask::Plan { start: 0, redirects: false }, false, true),
+        (Ask::Plan { start: 0, redirects: false, recorded: None }, false, true),
         (Ask::Feed, false, true),
         (Ask::Again, false, true),
         (Ask::Cancel, false, true),
@@ -97,7 +97,7 @@ fn an_add_that_is_cancelled_or_loses_its_broker_leaves_the_image_as_it_was() {
         assert_eq!((error.kind, error.message.contains("gone")), (ErrorKind::UserAbort, die));
         assert_eq!(image.list("/").unwrap().0.len(), 1);
     }
-    image.plan(0, false, &mut silent).unwrap();
+    image.plan(0, false, None, &mut silent).unwrap();
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Bench {
     }
 
     fn plan(&mut self) -> api::Result<u64> {
-        self.blocks(Ask::Plan { start: 0, redirects: false })
+        self.blocks(Ask::Plan { start: 0, redirects: false, recorded: None })
     }
 
     /// Starts a feed into a small ring.

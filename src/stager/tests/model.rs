@@ -138,7 +138,7 @@ proptest! {
             if eager {
                 image.compact();
             }
-            let (_, tree, kept) = { image.plan(0, false, &mut pulse).unwrap(); image.planned().unwrap() };
+            let (_, tree, kept) = { image.plan(0, false, None, &mut pulse).unwrap(); image.planned().unwrap() };
             let mut found = BTreeMap::new();
             contents(tree, &mut FileSource::new(kept), tree.root(), &mut found);
             prop_assert_eq!(&found, &model);

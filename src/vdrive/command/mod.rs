@@ -57,6 +57,9 @@ impl Call<'_> {
     }
 }
 
+/// Bytes that a command of reading brings at most: as much as the kernel asks for at once.
+const LONGEST: usize = 65_535 * 512;
+
 /// What a command that succeeds gives.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Answer, Call};
+use super::{Answer, Call, LONGEST};
 use crate::mmc::BLOCK;
 use crate::mmc::cdb::{Read10, Read12, Verify10};
-use crate::mmc::transport::vdrive_protocol::MAX_DATA;
 use crate::vdrive::drive::Drive;
 use crate::vdrive::medium::Content;
 use crate::vdrive::refusal::Refusal;
@@ -32,7 +31,7 @@ pub fn verify_10(drive: &mut Drive, call: &Call<'_>) -> Result<Answer, Refusal> 
 
 fn read(drive: &mut Drive, lba: i32, blocks: u32) -> Result<Answer, Refusal> {
     let bytes = blocks as usize * BLOCK;
-    if bytes > MAX_DATA {
+    if bytes > LONGEST {
         return Err(Refusal::BadField { byte: 7 });
     }
     let start = readable(drive, lba, blocks)?;

@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Answer, Call};
+use super::{Answer, Call, LONGEST};
 use crate::mmc::cdb::{ReadCd, ReadCdMsf};
 use crate::mmc::cue::SectorMode;
 use crate::mmc::msf::Msf;
 use crate::mmc::sector::{FORM_2, SECTOR, Sector};
 use crate::mmc::subchannel::{Q, RAW, q_of, raw};
-use crate::mmc::transport::vdrive_protocol::MAX_DATA;
 use crate::vdrive::drive::Drive;
 use crate::vdrive::medium::{Medium, Place};
 use crate::vdrive::refusal::Refusal;
@@ -69,7 +68,7 @@ fn read(drive: &mut Drive, lba: i32, blocks: u32, wish: Wish) -> Result<Answer, 
     let mut data = Vec::new();
     for at in (lba..).take(blocks as usize) {
         sector(medium, at, wish, drive.options.read_offset, &mut data)?;
-        if data.len() > MAX_DATA {
+        if data.len() > LONGEST {
             return Err(Refusal::BadField { byte: 6 });
         }
     }

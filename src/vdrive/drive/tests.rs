@@ -137,6 +137,11 @@ fn a_cd_burnt_track_at_once_has_the_table_of_contents_of_a_real_one() {
     assert_eq!(bench.ask(&cdb::ReadCapacity::zeroed()), [0, 0, 0x01, 0x91, 0, 0, 8, 0]);
     // The two run-out blocks count and cannot be read.
     assert_eq!(bench.sense(&cdb::Read10::new(399, 1)), None);
+    assert_eq!(
+        bench.ask(&cdb::Read10::new(0, 400)).len(),
+        400 * BLOCK,
+        "more than a ring's chunk, as kernels read ahead"
+    );
     assert_eq!(bench.sense(&cdb::Read10::new(399, 2)), Some((5, 0x64, 0)));
     assert_eq!(bench.sense(&cdb::Read10::new(402, 1)), Some((5, 0x21, 0)));
     assert_eq!(bench.write(552, 1), Some((7, 0x27, 0)));
@@ -591,7 +596,7 @@ proptest! {
             };
             let reply = bench.drive.execute(&cdb, &data, bench.now);
             bench.now += reply.takes;
-            prop_assert!(reply.data.len() <= 1 << 17);
+            prop_assert!(reply.data.len() <= 65_535 * 512);
             let layout = bench.drive.medium().unwrap().layout();
             prop_assert!(layout.is_sound(), "{}", bench.drive.scene());
             if cdb.first() == Some(&0xa1) {

@@ -70,7 +70,7 @@ fn commands(shared: &Shared, socket: &OwnedFd) -> io::Result<()> {
                 return Ok(());
             }
         };
-        data.truncate(usize::try_from(request.from_drive).unwrap_or(0));
+        data.truncate(usize::try_from(request.from_drive).unwrap_or(0).min(MAX_DATA));
         let transferred = u32::try_from(if given > 0 { taken } else { data.len() }).unwrap_or(0);
         send_framed(socket.as_fd(), &HostReply { tag: request.tag, end, transferred }, &data)?;
     }

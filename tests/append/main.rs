@@ -2,6 +2,8 @@
 //! ours and of other programs, in both orders, read by xorriso, isoinfo and bsdtar.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod cut_off;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::HashMap;
@@ -443,51 +445,6 @@ async fn discs_that_lie_are_refused_by_name_and_can_still_begin_a_tree_of_their_
         burner.close().await.unwrap();
     }
     bench.check_manners("vd0");
-}
-
-/// Cuts the power in the middle of a burn. The disc is left with an open session.
-async fn cut_off(bench: &Bench, burner: &Burner) {
-    let job = burner.record_with(options([("close", "appendable".into())])).await.expect("a job");
-    burner.blocks_written(&job).await;
-    bench.control("vd0", &["power-cut"]);
-    let (success, ..) = burner.client.result(&job).await;
-    assert!(!success, "the burn was over before the power was cut");
-}
-
-#[tokio::test]
-async fn a_session_that_was_cut_off_is_closed_when_asked_and_the_whole_one_gone_on_with() {
-    for kind in ["cd-r", "dvd+r", "dvd-r", "bd-r"] {
-        let speed = if kind == "cd-r" { "--speed=52x" } else { "--speed=4x" };
-        let create = format!("--create={kind}");
-        let bench = Bench::new().recorder_with("vd0", &[&create, speed]).start().await;
-        let burner = on_disc(&bench).await;
-        let one = folder(&bench, "one", &[("whole", &content(90_000))]);
-        burner.stage(&one).await.unwrap();
-        record(&burner).await;
-        select(&burner, "auto").await.unwrap();
-        burner.stage(&folder(&bench, "two", &[("lost", &content(30_000_000))])).await.unwrap();
-        cut_off(&bench, &burner).await;
-        burner.close().await.unwrap();
-
-        let burner = on_disc(&bench).await;
-        assert_eq!(burner.property::<String>("Multisession").await, "append", "{kind}");
-        let names: Vec<_> = burner.list("/").await.into_iter().map(|(name, ..)| name).collect();
-        assert_eq!(names, ["whole"], "{kind}: of the session that is whole");
-        let three = folder(&bench, "three", &[("new", b"new")]);
-        burner.stage(&three).await.unwrap();
-        let refused = burner.record().await.unwrap_err();
-        assert_eq!(refused.name, "CannotWriteToMedia", "{kind}");
-        assert!(refused.message.contains("“unfinished”"), "{}", refused.message);
-        let wishes: [(&str, Variant<'static>); 3] =
-            [("close", "appendable".into()), ("verify", "full".into()), ("unfinished", "close".into())];
-        let job = burner.record_with(options(wishes)).await.expect("a job");
-        let (success, error, message, details) = burner.client.result(&job).await;
-        assert!(success, "{kind}: {error}: {message}");
-        let mut wanted = listing(&one);
-        wanted.extend(listing(&three));
-        readers_find(&bench.disc("vd0"), start(&details), &wanted);
-        bench.check_manners("vd0");
-    }
 }
 
 #[tokio::test]
