@@ -12,6 +12,7 @@ mod mock;
 mod policy;
 mod quirks;
 mod record;
+mod resume;
 mod sound;
 mod tray;
 mod virtual_drive;
