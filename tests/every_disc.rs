@@ -76,8 +76,15 @@ const FAULTS: &[(&str, &str)] = &[
     ("flush", "flush sense(3/0C/00)"),
     ("close", "close-session sense(5/72/03); finalize sense(5/72/03)"),
     ("read error", "read lba>=192 forever*sense(3/11/05)"),
+    ("hang", "write lba>=64 hang(60m)"),
     ("unplugged", "write lba>=64 vanish"),
 ];
+
+/// What holds a burn up until its power is cut, where the drive's buffer has long let go of some of it.
+const HELD_UP: &str = "write lba>=320 forever*hang(700ms)";
+
+/// How long commands are waited for, so that a drive that hangs is given up in good time: seconds.
+const LIMIT: &str = "12";
 
 type Cells = HashMap<String, String>;
 
@@ -91,6 +98,7 @@ async fn every_disc_is_what_the_table_says() {
     // One user's jobs on so many recorders push each other out sooner than a busy machine looks at their ends.
     let limits = tempfile::NamedTempFile::new().unwrap();
     fs::write(&limits, "[limits]\njobs = 4096\njobs-per-user = 4096\n").unwrap();
+    let setup = setup.variable("DISCMASTER_VDRIVE_LIMIT", LIMIT);
     let bench = setup.option(&format!("--config={}", limits.path().display())).start().await;
     let folder = bench.dir().join("content");
     fs::create_dir_all(folder.join("deep/er")).unwrap();
@@ -149,6 +157,7 @@ impl<'b> Row<'b> {
         for (phase, script) in PHASES {
             row.is_cancelled(phase, script).await;
         }
+        row.loses_power(wanted).await;
         for (fault, script) in FAULTS {
             row.is_struck(fault, script).await;
         }
@@ -327,6 +336,32 @@ impl<'b> Row<'b> {
         }
     }
 
+    /// A burn whose power fails, and which is to go on where it ended.
+    async fn loses_power(&mut self, wanted: &Listing) {
+        let image = self.fresh().await;
+        self.bench.control(&self.id, &["fault", HELD_UP]);
+        // What was begun at once cannot go on.
+        let close = if matches!(self.kind, "dvd-r" | "dvd-rw:65536") { "appendable" } else { "finalise" };
+        let job = self.burner.record_with(options([("close", close.into())])).await.unwrap();
+        let client = &self.burner.client;
+        client.until("a write is held up", async || self.fired(1).then_some(())).await;
+        self.bench.control(&self.id, &["power-cut"]);
+        self.bench.control(&self.id, &["clear-faults"]);
+        let (_, error, message, _) = client.result(&job).await;
+        let cell = format!("{}, {}", Refusal::new(&error, message).name, self.state().await);
+        self.note(&struck("power cut"), &cell);
+        let wishes = [("unfinished", "resume".into()), ("close", close.into()), ("verify", "full".into())];
+        let cell = match self.burn_again(wishes).await {
+            Err(refused) => refused.name,
+            Ok(_) => {
+                xorriso_extracts(&image, wanted);
+                format!("yes, {}", self.state().await)
+            }
+        };
+        self.note("gone on with", &cell);
+        self.well_mannered();
+    }
+
     /// A new disc in the recorder, selected; its content's file.
     async fn fresh(&mut self) -> PathBuf {
         self.discs += 1;
@@ -438,7 +473,8 @@ fn table(rows: &[Cells]) -> String {
     let same = |name: &str| (name.to_owned(), name.to_owned());
     let deeds: Vec<_> = DEEDS.iter().map(|deed| same(deed)).collect();
     let phases: Vec<_> = PHASES.iter().map(|(phase, _)| same(phase)).collect();
-    let faults: Vec<_> = FAULTS.iter().map(|(fault, _)| ((*fault).to_owned(), struck(fault))).collect();
+    let mut faults: Vec<_> = FAULTS.iter().map(|(fault, _)| ((*fault).to_owned(), struck(fault))).collect();
+    faults.extend([("power cut".to_owned(), struck("power cut")), same("gone on with")]);
     for (title, intro, columns) in
         [("What is done", DONE, deeds), ("Cancelled", CANCELLED, phases), ("Struck", STRUCK, faults)]
     {
@@ -471,4 +507,6 @@ const CANCELLED: &str =
 
 const STRUCK: &str = "A burn that is read back in full meets a fault of the drive: its buffer is full for three tries; a write is
 recovered; the link fails under a write that was carried out; a write fails; an earlier write is said to have failed; the bus is
-reset; calibration, formatting, flushing or closing fails; a block cannot be read back; the drive is unplugged.";
+reset; calibration, formatting, flushing or closing fails; a block cannot be read back; the drive hangs for good; it is
+unplugged; its power is cut, its buffer with it (DVD-R and DVD-RW are written incrementally then). After that the burn is to go
+on where it ended (`unfinished` = `resume`), and xorriso finds on the disc what was put there.";

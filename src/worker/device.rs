@@ -34,7 +34,9 @@ pub enum AnyTransport {
 pub fn open(device: &Device) -> api::Result<AnyTransport> {
     let opened = match device {
         Device::Scsi(node) => open_node(node),
-        Device::Virtual(path) => VirtualSocket::connect_within(path, PATIENCE).map(AnyTransport::Virtual),
+        Device::Virtual(path) => {
+            VirtualSocket::connect_within(path, PATIENCE).map(|socket| AnyTransport::Virtual(limited(socket)))
+        }
     };
     opened.map_err(unopened)
 }
@@ -66,6 +68,16 @@ impl AnyTransport {
         *drive = SgIo::open(node).map_err(unopened)?;
         *shared = false;
         Ok(())
+    }
+}
+
+/// As `DISCMASTER_VDRIVE_LIMIT` has it, in seconds: whoever tries what becomes of a drive that hangs need not wait for
+/// minutes.
+fn limited(socket: VirtualSocket) -> VirtualSocket {
+    let limit = std::env::var("DISCMASTER_VDRIVE_LIMIT").ok().and_then(|text| text.parse().ok());
+    match limit {
+        Some(seconds) => socket.limited(Duration::from_secs(seconds)),
+        None => socket,
     }
 }
 

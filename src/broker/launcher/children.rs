@@ -15,7 +15,7 @@ use crate::wire;
 /// Where packages put the helpers.
 const INSTALLED: &str = "/usr/libexec/discmaster";
 /// What helpers get of the environment.
-const ENVIRONMENT: [&str; 3] = ["DISCMASTER_LOG", "RUST_LOG", "PATH"];
+const ENVIRONMENT: [&str; 4] = ["DISCMASTER_LOG", "RUST_LOG", "PATH", "DISCMASTER_VDRIVE_LIMIT"];
 /// What they get besides from a broker that serves its own user alone: the means to make up a machine for tests.
 const ENVIRONMENT_OF_ONES_OWN: [&str; 2] = ["LD_PRELOAD", "UMOCKDEV_DIR"];
 

@@ -24,6 +24,8 @@ pub struct VirtualSocket {
     identity: Identity,
     tag: u32,
     timeout: Duration,
+    /// No command is waited for any longer.
+    longest: Duration,
 }
 
 impl VirtualSocket {
@@ -35,7 +37,7 @@ impl VirtualSocket {
         let name = path.display().to_string();
         match greet(path, Role::Host) {
             Ok((socket, Welcome::Ready(identity))) => {
-                Ok(Self { socket, name, identity, tag: 0, timeout: Duration::ZERO })
+                Ok(Self { socket, name, identity, tag: 0, timeout: Duration::ZERO, longest: Duration::MAX })
             }
             Ok((_, Welcome::Busy)) => Err(TransportError::InUse { name }),
             Ok((_, Welcome::Refused(why))) => Err(TransportError::Io { name, source: io::Error::other(why) }),
@@ -56,6 +58,12 @@ impl VirtualSocket {
                 result => return result,
             }
         }
+    }
+
+    /// Waits for no command any longer than this, whatever is asked for: drives that hang are given up sooner.
+    #[must_use]
+    pub fn limited(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     /// Who the recorder is.
@@ -119,6 +127,7 @@ impl VirtualSocket {
 
 impl Transport for VirtualSocket {
     fn execute(&mut self, cdb: &[u8], data: Data<'_>, timeout: Duration) -> Result<Outcome, TransportError> {
+        let timeout = timeout.min(self.longest);
         self.exchange(cdb, data, timeout).map_err(|source| {
             let name = self.name.clone();
             match source.kind() {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::control::control;
@@ -57,8 +57,8 @@ fn commands(shared: &Shared, socket: &OwnedFd) -> io::Result<()> {
         let cdb = &request.cdb[..usize::from(request.cdb_len).min(request.cdb.len())];
         let Reply { ending, mut data, taken, takes } =
             shared.with(|drive, now| drive.execute(cdb, &buffer[..given], now));
-        if !takes.is_zero() {
-            thread::sleep(takes);
+        if !takes.is_zero() && leaves_within(socket, takes)? {
+            return Ok(());
         }
         let end = match ending {
             Ending::Good => CommandEnd::Good,
@@ -99,6 +99,26 @@ fn listener(shared: &Shared, socket: &OwnedFd, number: u64) -> io::Result<()> {
     }
 }
 
+/// Lets the time pass that a command takes; whether the host has left meanwhile.
+fn leaves_within(socket: &OwnedFd, time: Duration) -> io::Result<bool> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let end = Instant::now() + time;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left < MOMENT {
+            thread::sleep(left);
+            return Ok(false);
+        }
+        let timeout = PollTimeout::try_from(left - MOMENT).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+        match poll(&mut fds, timeout) {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Waits without limit until the client closes its end or speaks.
 fn wait_for_end(socket: &OwnedFd) -> io::Result<()> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -124,3 +144,6 @@ fn welcome(shared: &Shared, socket: &OwnedFd) -> io::Result<()> {
     let identity = shared.drive().identity();
     send_message(socket.as_fd(), &Welcome::Ready(identity))
 }
+
+/// What is left of a wait when it is slept rather than polled, whose clock is coarse.
+const MOMENT: Duration = Duration::from_millis(2);
