@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::settings::{self, Chosen};
+use crate::api::{Close, Verify};
 
 /// Everything that is configurable about a broker.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub ring: usize,
     /// Caps on what clients may create.
     pub limits: Limits,
+    /// What is done with a disc unless a call says otherwise.
+    pub defaults: Defaults,
 }
 
 impl Config {
@@ -57,6 +60,7 @@ impl Config {
             ring: 0,
             idle_exit: None,
             limits: Limits::default(),
+            defaults: Defaults::default(),
         }
     }
 
@@ -76,6 +80,17 @@ pub enum Bus {
     System,
     /// The daemon's own user.
     Session,
+}
+
+/// Options of `RecordDisc` that a call leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// How the disc is checked.
+    pub verify: Verify,
+    /// Finalise, or leave appendable.
+    pub close: Close,
+    /// Open the tray at the end.
+    pub eject: bool,
 }
 
 /// Caps on what clients may create.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use zbus::{OwnedObjectPath, OwnedVariant};
 
+use super::config::Defaults;
 use super::recorder::{Recorder, Settings};
 use crate::api::{
     AddOptions, Close, Error, ErrorKind, JolietProperties, Multisession, RecordOptions, Result, SpecialFiles,
@@ -77,17 +78,21 @@ pub fn open(dict: Dict) -> Result<OpenOptions> {
 }
 
 /// Options of `Session.RecordDisc`: `simulate` b, `eject` b, `unmount` b, `verify` s, `speed` u, `close` s, `unfinished` s,
-/// `write-mode` s, `wait` b. The flag is `wait`.
-pub fn record(dict: Dict) -> Result<(RecordOptions, bool)> {
+/// `write-mode` s, `wait` b. What is left out is as the `defaults` have it. The flag is `wait`.
+pub fn record(dict: Dict, defaults: Defaults) -> Result<(RecordOptions, bool)> {
     let mut from = Reader::new(dict);
+    let simulate = from.take("simulate")?.unwrap_or_default();
     let options = RecordOptions {
-        simulate: from.take("simulate")?.unwrap_or_default(),
-        eject: from.take("eject")?.unwrap_or_default(),
+        simulate,
+        eject: from.take("eject")?.unwrap_or(defaults.eject),
         unmount: from.take("unmount")?.unwrap_or_default(),
         verify: from
-            .choose("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?,
+            .chosen("verify", &[("none", Verify::None), ("quick", Verify::Quick), ("full", Verify::Full)])?
+            .unwrap_or(if simulate { Verify::None } else { defaults.verify }),
         speed: from.take("speed")?,
-        close: from.choose("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?,
+        close: from
+            .chosen("close", &[("finalise", Close::Finalise), ("appendable", Close::Appendable)])?
+            .unwrap_or(defaults.close),
         unfinished: from.choose(
             "unfinished",
             &[("refuse", Unfinished::Refuse), ("close", Unfinished::Close), ("resume", Unfinished::Resume)],
@@ -239,8 +244,16 @@ impl Reader {
     /// # Errors
     /// As everywhere here.
     pub fn choose<T: Copy + Default>(&mut self, key: &'static str, words: &[(&str, T)]) -> Result<T> {
-        let Some(given) = self.take::<String>(key)? else { return Ok(T::default()) };
-        words.iter().find(|(word, _)| *word == given).map(|(_, value)| *value).ok_or_else(|| {
+        Ok(self.chosen(key, words)?.unwrap_or_default())
+    }
+
+    /// The same; `None` when it was not given.
+    ///
+    /// # Errors
+    /// As everywhere here.
+    pub fn chosen<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(given) = self.take::<String>(key)? else { return Ok(None) };
+        words.iter().find(|(word, _)| *word == given).map(|(_, value)| Some(*value)).ok_or_else(|| {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
             invalid(format!("The option “{key}” is one of {}, not “{given}”.", words.join(", ")))
         })
@@ -323,7 +336,7 @@ mod tests {
 
     #[test]
     fn options_left_out_take_their_defaults() {
-        let (options, wait) = record(dict([])).unwrap();
+        let (options, wait) = record(dict([]), Defaults::default()).unwrap();
         assert_eq!((options, wait), (RecordOptions::default(), false));
     }
 
@@ -350,12 +363,24 @@ mod tests {
             write_mode: WriteMode::SessionAtOnce,
             unprotected: false,
         };
-        assert_eq!(record(given).unwrap(), (expected, true));
+        assert_eq!(record(given, Defaults::default()).unwrap(), (expected, true));
+    }
+
+    #[test]
+    fn what_a_call_leaves_out_is_as_the_administrator_has_it() {
+        let defaults = Defaults { verify: Verify::Full, close: Close::Appendable, eject: true };
+        let (options, _) = record(dict([]), defaults).unwrap();
+        assert_eq!((options.verify, options.close, options.eject), (Verify::Full, Close::Appendable, true));
+        let given = dict([("verify", "none".into()), ("close", "finalise".into()), ("eject", false.into())]);
+        let (options, _) = record(given, defaults).unwrap();
+        assert_eq!((options.verify, options.close, options.eject), (Verify::None, Close::Finalise, false));
+        // Nothing is there to be verified.
+        assert_eq!(record(dict([("simulate", true.into())]), defaults).unwrap().0.verify, Verify::None);
     }
 
     #[test]
     fn an_unknown_key_is_refused_by_name() {
-        let error = record(dict([("simulat", true.into())])).unwrap_err();
+        let error = record(dict([("simulat", true.into())]), Defaults::default()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidArgs);
         assert!(error.message.contains("“simulat”"), "{}", error.message);
         assert!(error.message.contains("simulate, eject"), "{}", error.message);
@@ -363,10 +388,10 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_refused_by_name() {
-        let error = record(dict([("eject", "yes".into())])).unwrap_err();
+        let error = record(dict([("eject", "yes".into())]), Defaults::default()).unwrap_err();
         assert_eq!(error.message, "The option “eject” must be a boolean (b), not of type “s”.");
         assert!(open(dict([("recorder", "/org/discmaster1/recorders/sr0".into())])).is_err());
-        assert!(record(dict([("speed", (-1_i32).into())])).is_err());
+        assert!(record(dict([("speed", (-1_i32).into())]), Defaults::default()).is_err());
     }
 
     #[test]

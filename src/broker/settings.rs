@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::config::{Config, Limits};
+use super::config::{Config, Defaults, Limits};
+use crate::api::{Close, Verify};
 
 /// Where the system's broker looks for it.
 pub const SYSTEM_FILE: &str = "/etc/discmaster/discmaster.toml";
@@ -22,6 +23,15 @@ struct Settings {
     ring: Option<Spanned<u64>>,
     idle_exit: Option<Spanned<u64>>,
     limits: LimitSettings,
+    defaults: DefaultSettings,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct DefaultSettings {
+    verify: Verify,
+    close: Close,
+    eject: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,6 +100,8 @@ fn fill_from(config: &mut Config, text: &str, path: &Path) -> Result<(), Vec<Str
     let seconds = reader.figure("idle-exit", idle_exit, settings.idle_exit, 0, 0..=year);
     config.idle_exit = (seconds > 0).then(|| Duration::from_secs(seconds));
     config.limits = reader.limits(settings.limits);
+    let DefaultSettings { verify, close, eject } = settings.defaults;
+    config.defaults = Defaults { verify, close, eject };
     if reader.mistakes.is_empty() { Ok(()) } else { Err(reader.mistakes) }
 }
 
@@ -176,6 +188,10 @@ mod tests {
         assert_eq!((config.quota, config.idle_time.as_secs(), config.job_retention.as_secs()), (7, 60, 300));
         assert_eq!((config.limits.jobs, config.limits.sessions), (3, Limits::default().sessions));
         assert_eq!(config.idle_exit, None);
+        let defaults = filled("[defaults]\nverify = \"full\"\nclose = \"appendable\"", Chosen::default())
+            .unwrap()
+            .defaults;
+        assert_eq!(defaults, Defaults { verify: Verify::Full, close: Close::Appendable, eject: false });
         assert_eq!(filled("", Chosen::default()).unwrap().quota, 128 << 30);
     }
 
@@ -195,6 +211,7 @@ mod tests {
             ("quota = 1\n\nquotta = 2\n", 3, "quotta"),
             ("quota = 1\nring = \"large\"\n", 2, "large"),
             ("[limits]\njobs = -1\n", 2, "-1"),
+            ("[defaults]\neject = true\nverify = \"fully\"\n", 3, "fully"),
         ] {
             let mistakes = filled(text, Chosen::default()).unwrap_err();
             assert_eq!(mistakes.len(), 1);
@@ -214,6 +231,7 @@ mod tests {
         let config = filled(&uncommented.join("\n"), Chosen::default()).unwrap();
         let built_in = filled("", Chosen::default()).unwrap();
         assert_eq!(format!("{:?}", config.limits), format!("{:?}", built_in.limits));
+        assert_eq!(config.defaults, built_in.defaults);
         assert_eq!(
             (config.quota, config.idle_time, config.job_retention, config.ring),
             (built_in.quota, built_in.idle_time, built_in.job_retention, built_in.ring)

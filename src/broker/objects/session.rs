@@ -86,7 +86,7 @@ impl SessionObject {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath> {
         let caller = self.service.visitor(&header, self.number).await?;
-        let (options, wait) = options::record(options)?;
+        let (options, wait) = options::record(options, self.service.config().defaults)?;
         let job = self.service.record(&caller, self.number, options)?;
         reply_with_job(&self.service, job, wait).await
     }
