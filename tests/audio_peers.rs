@@ -20,7 +20,9 @@ use discmaster::audio::cd_text;
 use discmaster::audio::cue::{CueFile, CueSheet, FileKind};
 use discmaster::vdrive::medium::Medium;
 use support::album::{Album, BLOCK, noise as sound, wav};
+use support::burner::{Burner, content};
 use support::recorder::Recorder;
+use support::tree::{assert_same, listing};
 use support::{Bench, options};
 
 /// A disc with something of everything.
@@ -122,6 +124,70 @@ async fn the_sheets_of_a_staged_and_of_a_burned_disc_say_the_same_and_other_prog
             assert_eq!(track.properties.isrc, wanted.properties.isrc, "{sheet}");
         }
     }
+}
+
+#[tokio::test]
+async fn sound_that_is_left_open_takes_a_session_of_data_and_is_a_cd_extra_to_others() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let tracks = stage(&album).await;
+    let wishes: [(&str, zbus::Variant<'static>); 2] =
+        [("verify", "full".into()), ("close", "appendable".into())];
+    let ended = album.burner.recorded(options(wishes)).await;
+    assert_eq!((ended.name.as_str(), ended.message.as_str()), ("", ""));
+    album.burner.close().await.unwrap();
+
+    let folder = bench.dir().join("extra");
+    fs::create_dir_all(folder.join("booklet")).unwrap();
+    fs::write(folder.join("booklet/page"), content(400_000)).unwrap();
+    let burner = Burner::open(&bench, "vd0", false).await;
+    burner.format().await;
+    burner.select().await.unwrap();
+    assert_eq!(burner.property::<String>("Multisession").await, "new");
+    burner.stage(&folder).await.unwrap();
+    let job = burner.record_with(options([("verify", "full".into())])).await.unwrap();
+    let (success, error, message, details) = burner.client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    assert!(!details.contains_key("notes"), "{details:?}");
+    let start = u32::try_from(details["start"].try_clone().unwrap()).unwrap();
+    burner.close().await.unwrap();
+
+    let ours = unplugged(&mut bench, "vd0");
+    let programme = [&tracks[0][..], &tracks[1], &vec![0; 150 * BLOCK], &tracks[2]].concat();
+    let (bin, sheet) = exported(&ours);
+    assert!(bin.starts_with(&programme), "the sound is something else: {sheet}");
+    // A lead-out of a minute and a half, a lead-in of a minute, a pre-gap of two seconds.
+    assert_eq!(start as usize, programme.len() / BLOCK + 6750 + 4500 + 150);
+    let info = ours.run("cd-info", &["--no-header", "/dev/sr0"]);
+    for line in ["CD-Plus/Extra", "ISO 9660", "(MCN): 4012345123456", "TITLE: Zwei"] {
+        assert!(info.contains(line), "{line}: {info}");
+    }
+    // It looks for boot images at block 0 as well, which is sound, and is sorry.
+    let toc = ours.run(
+        "xorriso",
+        &[
+            "-return_with",
+            "FAILURE",
+            "32",
+            "-osirrox",
+            "on",
+            "-indev",
+            "/dev/sr0",
+            "-toc",
+            "-extract",
+            "/",
+            "out",
+        ],
+    );
+    assert!(toc.contains(&format!("ISO session  :   2 ,{start:>10} ,")), "{toc}");
+    assert_same(&listing(&ours.dir().join("out")), &listing(&folder));
+    let said = ours.run(
+        "cdrdao",
+        &["read-toc", "--device", "/dev/sr0", "--driver", "generic-mmc", "--session", "2", "read.toc"],
+    );
+    let read = fs::read_to_string(ours.dir().join("read.toc")).expect(&said);
+    assert!(read.contains("TRACK MODE1"), "{read}");
+    assert_eq!(ours.violations(), [""; 0]);
 }
 
 fn cdrskin_burns(recorder: &Recorder, sheet: &Path) {

@@ -372,12 +372,15 @@ impl Burn {
         worker.follow(handle.cancel.clone(), report).await
     }
 
-    /// Says that the files of earlier sessions are not in the tree that readers see now.
+    /// Says that the files of earlier sessions are not in the tree that readers see now. Sound is not in any tree.
     fn tell_of_hidden(&self, report: &mut Report) {
         let Selection { medium, multisession, .. } = &self.selection;
+        let mut sessions: Vec<u16> =
+            medium.tracks.iter().filter(|track| track.data).map(|track| track.session).collect();
+        sessions.dedup();
         // What was gone on with is no earlier session.
-        let own = u16::from(self.options.unfinished == Unfinished::Resume);
-        let sessions = medium.sessions.saturating_sub(own);
+        let own = usize::from(self.options.unfinished == Unfinished::Resume);
+        let sessions = sessions.len().saturating_sub(own);
         if *multisession == Decided::New && sessions > 0 && medium.status == DiscStatus::Appendable {
             report.notes.push(format!(
                 "The disc holds {sessions} earlier session(s). As was asked for, their files are not in the directory \

@@ -47,6 +47,9 @@ pub struct AudioArgs {
     /// A test write: everything but the laser
     #[arg(long)]
     pub simulate: bool,
+    /// Leave the disc open for a session of data behind the sound (CD Extra)
+    #[arg(long)]
+    pub appendable: bool,
     /// Open the tray at the end
     #[arg(long)]
     pub eject: bool,
@@ -65,6 +68,7 @@ impl AudioArgs {
             recorder: self.recorder.clone(),
             verify: if self.verify { Check::Full } else { Check::None },
             simulate: self.simulate,
+            appendable: self.appendable,
             eject: self.eject,
             speed: self.speed.clone(),
             detach: self.detach,
