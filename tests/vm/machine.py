@@ -10,6 +10,8 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# What programs are compiled for that all machines run; what more a processor has, costs more to imitate than it brings.
+CPU = "Nehalem"
 MEMORY = "1536M"
 # The slots of the machine's bus that the recorders sit in, so that the guest knows which is which.
 FIRST_SLOT = 0x10
@@ -125,7 +127,7 @@ class Machine:
         server.bind(port)
         server.listen(1)
         command = [
-            "qemu-system-x86_64", "-accel", accelerator(), "-cpu", "max", "-smp", "2", "-m", MEMORY,
+            "qemu-system-x86_64", "-accel", accelerator(), "-cpu", CPU, "-smp", "2", "-m", MEMORY,
             "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on", "-numa", "node,memdev=memory",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none",
             "-kernel", f"{self.guest}/kernel", "-initrd", f"{self.guest}/initramfs",
@@ -152,9 +154,9 @@ class Machine:
             self.monitor = Monitor(qmp)
             threading.Thread(target=self.serve, args=(server,), daemon=True).start()
             qemu.wait(max(1, self.deadline - time.monotonic()))
-        except OSError:
+        except OSError as error:
             with open(log) as file:
-                raise Failure("QEMU failed:\n" + file.read()) from None
+                raise Failure(f"QEMU failed: {error}\n" + file.read()) from None
         except subprocess.TimeoutExpired:
             raise Failure("the guest did not end in time; its console said last:\n" + self.tail()) from None
         finally:

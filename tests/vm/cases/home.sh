@@ -2,7 +2,7 @@
 # is left.
 # recorders: --buffer 2097152
 # packages: yes
-# deadline: 400
+# deadline: 840
 . /host/lib.sh
 fail() { echo "FAILED: $*"; failed=1; }
 failed=0

@@ -2,7 +2,7 @@
 # while files are staged, while a disc is written and while it is verified. Each time the error has a name, and no lock, no
 # process and no inhibitor stays; the recorder works when it is back.
 # recorders: --buffer 2097152
-# deadline: 600
+# deadline: 700
 . /host/lib.sh
 content
 install_discmaster || exit 1

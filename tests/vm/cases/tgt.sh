@@ -1,7 +1,7 @@
 # A recorder that we did not make: the DVD+R of Debian's tgt, by iSCSI on the loopback. Our service burns to it through
 # the kernel; others read it.
 # recorders: none
-# deadline: 240
+# deadline: 500
 . /host/lib.sh
 content
 modprobe iscsi_tcp || exit 1

@@ -2,7 +2,7 @@
 # a seat of its own.
 # recorders: --media @first.disc --create cd-rw | --media @second.disc --create cd-rw
 # page: who-may.md
-# deadline: 500
+# deadline: 700
 . /host/lib.sh
 
 # A seat needs a device to stand for it: the drive itself.
