@@ -271,6 +271,21 @@ async fn the_death_of_the_service_is_no_silence() {
 }
 
 #[tokio::test]
+async fn a_burn_is_followed_through_a_new_start_of_the_service() {
+    let setup = Bench::new().recorder_with("vd0", &["--create=cd-r", "--speed=4x"]);
+    let mut bench = setup.option("--ring=524288").kept().start().await;
+    folder(bench.dir());
+    let mut burn = Talking::start(&bench, &["burn", "papers"]);
+    burn.until("writing");
+    bench.kill_daemon();
+    bench.start_daemon();
+    bench.control("vd0", &["speed", "unlimited"]);
+    let (code, said) = burn.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("verified"), "{said}");
+}
+
+#[tokio::test]
 async fn what_happens_is_monitored() {
     let bench = Bench::new().recorder("vd0", "cd-r").start().await;
     let mut monitor = command(&bench, &["--json", "monitor"]).stdout(Stdio::piped()).spawn().unwrap();

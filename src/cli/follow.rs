@@ -12,6 +12,8 @@ use super::screen::Screen;
 
 /// How often the clock of a phase without news is shown again.
 const TICK: Duration = Duration::from_millis(500);
+/// How long the service may be away before it is given up; a call that starts it may take its time besides.
+const ABSENCE: Duration = Duration::from_secs(10);
 /// A rate says little about the end before this.
 const SETTLED: Duration = Duration::from_secs(3);
 
@@ -59,6 +61,21 @@ pub async fn follow(
             event = events.next() => event,
             _ = tick.tick() => continue,
         };
+        if let Event::ServiceGone = event
+            && let Some(props) = come_back(what.job, client, screen).await
+        {
+            // It has begun anew, and knows its jobs.
+            state.update(props);
+            if state.props.text("Result").is_empty() {
+                continue;
+            }
+            screen.clear();
+            let end = client.result(what.job).await?;
+            return match end.error {
+                Some(error) => Err(Failure::reported(error, state.reached)),
+                None => Ok(Left::Ended(end)),
+            };
+        }
         if let Some(failure) = event.gone() {
             return Err(if what.harmless { failure.before_writing() } else { failure });
         }
@@ -84,6 +101,20 @@ pub async fn follow(
             _ => {}
         }
     }
+}
+
+/// Waits for the service to be there again, as after an upgrade or a crash, and to know the job; what it says of it.
+async fn come_back(job: &str, client: &Client, screen: &mut Screen) -> Option<Props> {
+    screen.clear();
+    let begun = Instant::now();
+    while begun.elapsed() < ABSENCE {
+        tokio::time::sleep(TICK).await;
+        // The call starts the service, where the bus can do that.
+        if let Ok(props) = client.props(job, "Job").await {
+            return Some(props);
+        }
+    }
+    None
 }
 
 /// What is known of the job.

@@ -1,19 +1,19 @@
 //! The connection, and the calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal;
 use std::os::fd::BorrowedFd;
 
 use zbus::fdo::ManagedObjects;
 use zbus::proxy::{CacheProperties, MethodFlags};
 use zbus::wire::DynamicDeserialize;
-use zbus::{Connection, DynamicType, OwnedObjectPath, Proxy};
+use zbus::{Connection, DynamicType, OwnedObjectPath, OwnedVariant, Proxy};
 
 use crate::api::names;
 use crate::cli::args::Bus;
 use crate::cli::failure::Result;
 
-use super::{Events, Options, Props, fault};
+use super::{Completion, Events, Options, Props, fault};
 
 /// A connection to the service.
 pub struct Client {
@@ -68,7 +68,7 @@ impl Client {
     pub async fn objects(&self) -> Result<Objects> {
         let objects: ManagedObjects =
             self.call(names::ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &()).await?;
-        let interfaces = |interfaces: std::collections::HashMap<_, _>| {
+        let interfaces = |interfaces: HashMap<_, _>| {
             interfaces.into_iter().map(|(name, props)| (zbus_name(&name), Props(props))).collect()
         };
         Ok(objects.into_iter().map(|(path, object)| (path.to_string(), interfaces(object))).collect())
@@ -81,6 +81,17 @@ impl Client {
     pub async fn props(&self, path: &str, interface: &str) -> Result<Props> {
         let interface = full(interface);
         self.call(path, "org.freedesktop.DBus.Properties", "GetAll", &(interface.as_str(),)).await.map(Props)
+    }
+
+    /// `Job.GetResult`: how a job ended.
+    ///
+    /// # Errors
+    /// The job has not ended, or is gone.
+    pub async fn result(&self, job: &str) -> Result<Completion> {
+        type Ended = (bool, String, String, HashMap<String, OwnedVariant>);
+        let (success, error, message, details): Ended =
+            self.call(job, &full("Job"), "GetResult", &()).await?;
+        Ok(Completion::new(success, &error, message, &Props(details)))
     }
 
     /// Calls a method without arguments that returns nothing.

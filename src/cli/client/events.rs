@@ -161,7 +161,7 @@ fn owned(message: &Message) -> Option<Event> {
 }
 
 impl Completion {
-    fn new(success: bool, error: &str, message: String, details: &Props) -> Self {
+    pub(super) fn new(success: bool, error: &str, message: String, details: &Props) -> Self {
         let (details, notes) = (details.details(), details.texts("notes"));
         let error = (!success).then(|| api::Error {
             kind: ErrorKind::from_bus_name(error)
