@@ -45,6 +45,19 @@ fn what_a_disc_can_hold_comes_through_bit_by_bit() {
 }
 
 #[test]
+fn a_header_that_announces_gigantic_packets_takes_no_memory() {
+    let bench = Bench::new();
+    let wav = bench.wav("a.wav", 44_100, 2, &noise(1000, 1));
+    let file = bench.ffmpeg(&[], &wav, "a.caf");
+    let mut bytes = fs::read(&file).unwrap();
+    // Frames of a packet, in the description that follows the file's header.
+    bytes[40..44].copy_from_slice(&0x7fff_ffff_u32.to_be_bytes());
+    fs::write(&file, &bytes).unwrap();
+    let error = decoded(&file).unwrap_err().to_string();
+    assert!(error.contains("it announces packets of 4294967294 samples"), "{error}");
+}
+
+#[test]
 fn one_channel_and_eight_bits_are_exact_too() {
     let bench = Bench::new();
     let mono: Vec<i16> = noise(FRAMES / 2, 2);

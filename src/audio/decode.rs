@@ -87,6 +87,12 @@ impl Packets {
         let track = reader.default_track(TrackType::Audio).ok_or(Problem::Empty)?;
         let params =
             track.codec_params.as_ref().and_then(|params| params.audio()).ok_or_else(|| missing("codec"))?;
+        // Decoders make room for what a header announces before they have seen a packet.
+        let channels = params.channels.as_ref().map_or(1, |channels| channels.count() as u64);
+        let samples = params.max_frames_per_packet.unwrap_or(0).saturating_mul(channels);
+        if samples > PACKET {
+            return Err(Problem::Damaged(format!("it announces packets of {samples} samples")));
+        }
         let decoder = get_codecs()
             .make_audio_decoder(params, &AudioDecoderOptions::default())
             .map_err(|error| explain(error, watch))?;
@@ -306,6 +312,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Problem> + std::panic::UnwindSafe
 
 /// Bytes of a tag.
 const TAGS: usize = 1 << 20;
+/// Samples of a packet at most, of all channels: four times the largest that FLAC has.
+const PACKET: u64 = 1 << 21;
 /// Packets without sound before a file is given up.
 const SILENT_PACKETS: usize = 10_000;
 /// Samples of a packet of ALAC or AAC in CAF.
