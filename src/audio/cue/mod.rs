@@ -142,11 +142,19 @@ impl CueSheet {
         (start.0..=last).map(part).filter(|part| part.to.is_none_or(|to| to > part.from)).collect()
     }
 
-    /// Blocks of sound that lie before a track's beginning and belong to its gap, when they are in the same file.
-    pub fn sounding_gap(&self, track: usize) -> u32 {
-        let Some(track) = self.tracks.get(track) else { return 0 };
-        match (track.index(0), track.index(1)) {
-            (Some(gap), Some(begin)) if gap.file == begin.file => begin.at - gap.at,
+    /// Blocks of sound that lie before a track's beginning and belong to its gap. Where the gap begins in an earlier file than
+    /// the track, they are the end of the track before, which has `before` blocks and has to begin in that file.
+    pub fn sounding_gap(&self, track: usize, before: u32) -> u32 {
+        let points = |track: &CueTrack| Some((track.index(0)?, track.index(1)?));
+        let Some((gap, begin)) = self.tracks.get(track).and_then(points) else { return 0 };
+        if gap.file == begin.file {
+            return begin.at - gap.at;
+        }
+        let earlier = track.checked_sub(1).map(|at| self.parts(at)).unwrap_or_default();
+        match earlier.first() {
+            Some(part) if part.file == gap.file && part.from <= gap.at => {
+                before.saturating_sub(gap.at - part.from)
+            }
             _ => 0,
         }
     }

@@ -307,7 +307,7 @@ FILE "More.wav" WAVE
         assert_eq!(sheet.parts(0), [Part { file: 0, from: 0, to: Some(begin) }]);
         assert_eq!(sheet.parts(1), [Part { file: 0, from: begin, to: None }]);
         assert_eq!(sheet.parts(2), [Part { file: 1, from: 0, to: None }]);
-        assert_eq!((sheet.sounding_gap(0), sheet.sounding_gap(1)), (0, 187));
+        assert_eq!((sheet.sounding_gap(0, 0), sheet.sounding_gap(1, 9000)), (0, 187));
     }
 
     #[test]
@@ -316,6 +316,8 @@ FILE "More.wav" WAVE
         let sheet = CueSheet::parse(text.as_bytes()).unwrap();
         assert_eq!(sheet.parts(0), [Part { file: 0, from: 0, to: None }]);
         assert_eq!(sheet.parts(1), [Part { file: 1, from: 0, to: None }]);
+        assert_eq!(sheet.sounding_gap(1, 4650), 150, "the end of the first file is the second track's gap");
+        assert_eq!(sheet.sounding_gap(1, 4000), 0, "a file that is shorter than the sheet says has none");
     }
 
     #[test]

@@ -59,12 +59,12 @@ impl<'a, O: FnMut(&str) -> io::Result<Box<dyn Source>>> Sounds<'a, O> {
     }
 
     /// Writes the sound of a track, counted from 0. Where the next track follows without a gap, the end of this one that is
-    /// no whole block goes there.
+    /// no whole block goes there. Gives the bytes of its sound.
     ///
     /// # Errors
     /// [`StreamError`].
-    pub fn write(&mut self, track: usize, sink: &mut impl Write) -> Result<(), StreamError> {
-        let Some(this) = self.sheet.tracks.get(track) else { return Ok(()) };
+    pub fn write(&mut self, track: usize, sink: &mut impl Write) -> Result<u64, StreamError> {
+        let Some(this) = self.sheet.tracks.get(track) else { return Ok(0) };
         if this.mode != Mode::Audio {
             return Err(StreamError::Data(this.number));
         }
@@ -75,15 +75,16 @@ impl<'a, O: FnMut(&str) -> io::Result<Box<dyn Source>>> Sounds<'a, O> {
         for part in self.sheet.parts(track) {
             self.part(part, this.number, sink, &mut written)?;
         }
+        let bytes = (written + self.rest.len()) as u64;
         if joined {
-            return sink.flush().map_err(StreamError::Sink);
+            return sink.flush().map(|()| bytes).map_err(StreamError::Sink);
         }
         sink.write_all(&std::mem::take(&mut self.rest)).map_err(StreamError::Sink)?;
         let silence = vec![0; BLOCK];
         for _ in 0..this.post_gap {
             sink.write_all(&silence).map_err(StreamError::Sink)?;
         }
-        sink.flush().map_err(StreamError::Sink)
+        sink.flush().map(|()| bytes).map_err(StreamError::Sink)
     }
 
     /// Writes whole blocks of a part, and keeps the rest.

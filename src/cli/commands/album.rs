@@ -135,10 +135,11 @@ impl Burning {
                 .text("DiscId", &sheet.disc.disc_id);
         }
         self.set(format, disc).await?;
-        if sheet.sounding_gap(0) > 0 {
+        if sheet.sounding_gap(0, 0) > 0 {
             screen.say("note: what the cue sheet has before the first track is left out");
         }
         let mut writer = Writer::start(sheet.clone(), folder.to_owned());
+        let mut before = 0;
         for (at, track) in sheet.tracks.iter().enumerate() {
             screen.say(&format!("Taking in track {}", at + 1));
             let client = self.service()?;
@@ -149,14 +150,14 @@ impl Burning {
             writer.write(at, sink)?;
             let followed = self.follow_sound(job, screen).await;
             // A file that fails ends its pipe early, and knows better why.
-            writer.written(at).await?;
+            let blocks = writer.written(at).await?;
             followed?;
             let client = self.service()?;
             client.tell(format, "Redbook", "CloseAudioTrack").await?;
             let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
             let options = properties(track, at, args.cd_text);
-            let sounding =
-                Some(sheet.sounding_gap(at)).filter(|blocks| at > 0 && (1..=GAP_MAX).contains(blocks));
+            let gap = sheet.sounding_gap(at, std::mem::replace(&mut before, blocks));
+            let sounding = Some(gap).filter(|blocks| at > 0 && (1..=GAP_MAX).contains(blocks));
             client.set_track(format, number, options.number("SoundingGap", sounding)).await?;
         }
         Ok(())
@@ -205,7 +206,7 @@ fn texts(options: Options, texts: &Texts) -> Options {
 /// Decodes a sheet's files in a thread of its own, into one pipe after the other.
 struct Writer {
     ask: std::sync::mpsc::Sender<(usize, PipeWriter)>,
-    done: tokio::sync::mpsc::UnboundedReceiver<std::result::Result<(), StreamError>>,
+    done: tokio::sync::mpsc::UnboundedReceiver<std::result::Result<u64, StreamError>>,
 }
 
 impl Writer {
@@ -228,11 +229,12 @@ impl Writer {
         self.ask.send((track, sink)).map_err(|_| gave_up())
     }
 
-    async fn written(&mut self, track: usize) -> Result<()> {
+    /// Blocks of sound of a track, the last of which may not be whole.
+    async fn written(&mut self, track: usize) -> Result<u32> {
         match self.done.recv().await {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(bytes)) => Ok(u32::try_from(bytes.div_ceil(AUDIO_BLOCK as u64)).unwrap_or(u32::MAX)),
             // The service takes no more: it says why.
-            Some(Err(StreamError::Sink(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Some(Err(StreamError::Sink(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
             Some(Err(error)) => {
                 Err(Failure::new(Exit::NothingWritten, "Io", format!("track {}: {error}", track + 1)))
             }
