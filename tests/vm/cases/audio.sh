@@ -1,0 +1,25 @@
+# Audio discs of ours in the guest: an album with everything, in three encodings, and a CD Extra. What other people's programs read of them through the
+# kernel is what was asked for, to the last sample.
+# recorders: --buffer 2097152
+# discs: cd-r
+# deadline: 500
+. /host/lib.sh
+content
+install_discmaster || exit 1
+id=$(basename "$(drive 0)")
+until_so 20 sh -c "discmaster list | grep -q $id" || { journalctl -b | tail -50; exit 1; }
+failed=0
+for letters in latin-1 ascii ms-jis; do
+    disc 0 cd-r || exit 1
+    python3 /host/audio.py "$letters" "$(drive 0)" "$id" || failed=1
+done
+# The last of them was left open.
+timeout $((120 * $(cat /host/patience))) discmaster burn /tmp/one --recorder "$id" 2> /host/log/cd-r.discmaster.extra || failed=1
+same 0 iso9660 /tmp/one || failed=1
+udevadm settle
+cd-info --no-header "$(drive 0)" > /tmp/info
+grep -q CD-Plus/Extra /tmp/info || { cat /tmp/info; failed=1; }
+printf 'cd-r\tdiscmaster\taudio\t%s\n' $failed >> /host/results
+host control 0 violations || failed=1
+[ $failed = 0 ] || journalctl -b -u 'discmaster*' --no-pager | tail -60
+exit $failed
