@@ -135,6 +135,21 @@ async fn what_was_staged_locked_and_set_is_there_after_a_restart_and_can_be_burn
 }
 
 #[tokio::test]
+async fn a_job_that_has_ended_is_told_of_by_the_next_broker_as_well() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, true).await;
+    let job = burner.record().await.unwrap();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        restart(&mut bench, signal);
+        assert_eq!(burner.client.property::<String>(&job, "Job", "Result").await.unwrap(), "success");
+        let (success, ..) = burner.client.result(&job).await;
+        assert!(success);
+    }
+}
+
+#[tokio::test]
 async fn a_cancel_reaches_a_burn_of_an_earlier_broker() {
     let mut bench = slow("cd-r").await;
     let burner = Burner::ready(&bench, "vd0", SIZE, false).await;

@@ -108,6 +108,7 @@ impl Service {
         let Past { mut snapshot, mut sockets } = past;
         snapshot.forget_cut_off();
         let Snapshot { sessions, last_session, locks, jobs, last_job, recorders } = snapshot;
+        let all: Vec<u64> = jobs.keys().copied().collect();
         let running = {
             let mut state = self.state();
             state.last_session = last_session;
@@ -138,6 +139,9 @@ impl Service {
             let (handle, about, wishes, lock) = (begun.handle, begun.about, begun.wishes, begun.lock);
             self.occupy_again(&about, number);
             self.go_on(Begun { handle, about, wishes, ordered, worker, feed: feeds.remove(&number), lock });
+        }
+        // Those that have ended as well: whoever waited for one asks how.
+        for number in all {
             self.face().sync(Object::Job(number));
         }
         for (name, _) in sockets {
