@@ -152,7 +152,7 @@ fn sheet(input: &[u8]) -> bool {
         }
         Ok(sheet) => {
             for track in 0..sheet.tracks.len() {
-                let _ = (sheet.parts(track), sheet.sounding_gap(track));
+                let _ = (sheet.parts(track), sheet.sounding_gap(track, 4500));
             }
             let _ = CueSheet::parse(sheet.to_string().as_bytes());
             true
