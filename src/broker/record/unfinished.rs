@@ -49,6 +49,9 @@ impl Burn {
         turn: &Turn,
         stager: &StagerLink,
     ) -> Result<(WorkerLink, Inspection, u64)> {
+        if self.options.unmount {
+            turn.unmount().await?;
+        }
         let (worker, seen) = turn.worker().await?;
         check_same(turn.recorder(), &self.selection.medium, seen.medium.as_ref())?;
         let (start, end) = recorded(turn.recorder(), &self.selection.medium)?;
