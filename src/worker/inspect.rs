@@ -208,7 +208,10 @@ fn medium(
     let facts = gather(drive, configuration, capabilities, disc, speeds)?;
     let tracks = tracks(drive, &disc)?;
     let empty_last = u16::from(disc.last_session == disc_info::SessionState::Empty);
-    let recorded_end = tracks.iter().map(|track| u64::from(track.start) + u64::from(track.blocks)).max();
+    // An open track has all that is free behind what is recorded of it.
+    let open = facts.start().filter(|_| facts.is_unfinished()).map_or(u64::MAX, u64::from);
+    let end = |track: &TrackSummary| (u64::from(track.start) + u64::from(track.blocks)).min(open);
+    let recorded_end = tracks.iter().map(end).max();
     let free_blocks = if facts.status == DiscStatus::Closed { 0 } else { facts.usable_blocks() };
     let medium = Medium {
         profile: facts.profile,

@@ -73,6 +73,16 @@ fn a_burn_goes_on_in_the_middle_of_a_chunk_at_its_end_and_in_the_padding() {
 }
 
 #[test]
+fn a_disc_that_was_cut_off_has_no_more_blocks_than_a_blank_one() {
+    for kind in ["dvd+r", "dvd-r", "bd-r"] {
+        let whole = Stage::new(kind, "", Pace::Unlimited).look().medium.unwrap().total_blocks;
+        let medium = cut_off(kind, "", &image(100), 64).look().medium.unwrap();
+        assert!(medium.is_unfinished() && medium.tracks.len() == 1, "{kind}: {medium:?}");
+        assert_eq!(medium.total_blocks, whole, "{kind}");
+    }
+}
+
+#[test]
 fn the_first_block_that_differs_is_named_and_nothing_is_written() {
     for block in [0, 31, 32, 47, 63] {
         let mut other = image(1000);
