@@ -102,34 +102,31 @@ def sleep(longest):
     time.sleep(random.uniform(0, longest * PATIENCE))
 
 
-def of_brokers():
-    """Killed several times a disc, at any moment from the first call on."""
-    killed = 0
-    while killed < KILLS:
-        fresh()
-        burn = Burn(detached=True)
-        watching = Watching(burn.job)
-        while killed < KILLS and not watching.ended():
-            sleep(1)
-            kill_broker()
-            killed += 1
-        watching.until_ended()
-        steady(lambda: burn.client.call(burn.session, "Session", "Close"))
-        check()
-
-
-def of_restarts():
+def struck(times, strike):
+    """Burns, each struck again and again until its end, until so many strikes have fallen."""
     done = 0
-    while done < RESTARTS:
+    while done < times:
         fresh()
         burn = Burn(detached=True)
         watching = Watching(burn.job)
-        while done < RESTARTS and not watching.ended():
-            run("systemctl", "restart", "discmaster.service")
+        while done < times and not watching.ended():
+            strike()
             done += 1
         watching.until_ended()
         steady(lambda: burn.client.call(burn.session, "Session", "Close"))
         check()
+
+
+def of_brokers():
+    """Killed several times a disc, at any moment from the first call on."""
+    def strike():
+        sleep(1)
+        kill_broker()
+    struck(KILLS, strike)
+
+
+def of_restarts():
+    struck(RESTARTS, lambda: run("systemctl", "restart", "discmaster.service"))
 
 
 def of_clients():
