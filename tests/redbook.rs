@@ -231,3 +231,59 @@ async fn only_a_blank_cd_will_do() {
     let record = album.burner.record_with(options([])).await.unwrap_err();
     assert_eq!(record.name, "InvalidImage");
 }
+
+#[tokio::test]
+async fn files_are_staged_beside_the_sound_where_the_disc_has_a_track_of_data() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let burner = &album.burner;
+    let small = bench.dir().join("small");
+    fs::write(&small, vec![7; 600_000]).unwrap();
+    assert_eq!(burner.stage(&small).await.unwrap_err().name, "WrongFormat");
+    album.say(0, options([("DataTrack", true.into())])).await;
+    album.track(&vec![1; 300 * BLOCK]).await;
+    assert_eq!(album.burn([]).await.name, "InvalidImage", "no file is staged for the track of data");
+
+    let room = async || -> u64 {
+        burner.client.call(&burner.joliet, "Joliet", "GetTotalDataBlocks", &()).await.unwrap()
+    };
+    let (before, total) = (room().await, album.total().await);
+    // The sound, a gap before it with the blocks that run out, and a post-gap.
+    assert_eq!(total - before, 300 + 152 + 150);
+    burner.stage(&small).await.unwrap();
+    let image = burner.used().await;
+    assert!((294..700).contains(&image), "{image} blocks");
+    assert_eq!((room().await, album.counters().await.1), (before, image + 150 + 152 + 300));
+    album.track(&vec![1; 300 * BLOCK]).await;
+    assert_eq!(room().await, before - 452);
+
+    let large = bench.dir().join("large");
+    fs::File::create(&large).unwrap().set_len(before * 2048).unwrap();
+    assert_eq!(burner.stage(&large).await.unwrap_err().name, "DiscFull");
+    let off = (options([("DataTrack", false.into())]),);
+    assert_eq!(album.name("SetRedbookProperties", &off).await, "org.freedesktop.DBus.Error.InvalidArgs");
+    burner.client.call::<()>(&burner.joliet, "Joliet", "Remove", &"/small").await.unwrap();
+    assert_eq!(album.name("SetRedbookProperties", &off).await, "");
+    assert_eq!(album.counters().await.1, 300 + 152 + 300);
+    album.say(0, options([("DataTrack", true.into())])).await;
+    burner.client.call::<()>(&burner.session, "Session", "ClearFormatContent", &()).await.unwrap();
+    assert_eq!(burner.stage(&small).await.unwrap_err().name, "WrongFormat");
+}
+
+#[tokio::test]
+async fn beside_a_track_of_data_a_disc_has_ninety_eight_tracks_of_sound() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    album.say(0, options([("DataTrack", true.into()), ("Gapless", true.into())])).await;
+    for _ in 0..98 {
+        album.track(&vec![1; BLOCK]).await;
+    }
+    assert_eq!(album.create().await, "LimitsExceeded");
+    album.say(0, options([("DataTrack", false.into())])).await;
+    album.track(&vec![1; BLOCK]).await;
+    let on = (options([("DataTrack", true.into())]),);
+    assert_eq!(album.name("SetRedbookProperties", &on).await, "LimitsExceeded");
+    let file = bench.dir().join("file");
+    fs::write(&file, "x").unwrap();
+    assert_eq!(album.burner.stage(&file).await.unwrap_err().name, "WrongFormat");
+}

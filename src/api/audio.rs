@@ -17,6 +17,10 @@ pub const RUN_OUT: u64 = 2;
 pub const LANGUAGES_MAX: usize = 8;
 /// Characters of one text.
 pub const TEXT_MAX: usize = 160;
+/// Zeroes at the end of a track of data that sound follows, blocks; they are a part of it (ECMA-130, 20.2).
+pub const POST_GAP: u32 = 150;
+/// The least silence between a track of data and the sound behind it, blocks.
+pub const GAP_AFTER_DATA: u32 = 150;
 /// The longest gap before a track: a minute.
 pub const GAP_MAX: u32 = 4500;
 
@@ -55,6 +59,9 @@ pub struct Album {
     pub state: AlbumState,
     /// What is said of the disc.
     pub disc: DiscProperties,
+    /// Blocks of the image that becomes the disc's first track, where it has one of data.
+    #[serde(default)]
+    pub image: u64,
     /// What is said of the tracks; those behind the end have nothing said of them.
     pub tracks: Vec<TrackProperties>,
     /// The same texts in other languages.
@@ -68,11 +75,22 @@ impl Album {
         self.tracks.get(at).cloned().unwrap_or_default()
     }
 
+    /// Tracks of sound that the disc can have.
+    pub const fn most_tracks(&self) -> usize {
+        TRACKS_MAX - self.disc.data_track as usize
+    }
+
+    /// Blocks that lie before the first track of sound: those of a track of data.
+    pub const fn before_sound(&self) -> u64 {
+        if self.disc.data_track { data_track(self.image) } else { 0 }
+    }
+
     /// Silent blocks before a track, counted from 0, if a recorder leaves `gap` where nothing else is asked. Before the
-    /// first track lies what every disc has there.
+    /// first track of a disc lies what every disc has there.
     pub fn gap_before(&self, at: usize, gap: u32) -> u32 {
         let asked = self.tracks.get(at).and_then(|track| track.pre_gap);
         match at {
+            0 if self.disc.data_track => asked.unwrap_or_default().max(GAP_AFTER_DATA),
             0 => 0,
             _ => asked.unwrap_or(if self.disc.gapless { 0 } else { gap }),
         }
@@ -87,10 +105,16 @@ impl Album {
         Some(self.track(at).sounding_gap).filter(|gap| *gap < blocks - last).unwrap_or_default()
     }
 
-    /// Blocks that the tracks take, with what lies between them. A gap costs two blocks more than it has: a drive that
+    /// Blocks that the tracks take, with what lies between them and a track of data before them. A gap costs two blocks more than it has: a drive that
     /// writes track by track takes them.
     pub fn used(&self, gap: u32) -> u64 {
-        self.state.sound() + (0..self.state.total_tracks()).map(|at| self.cost_before(at, gap)).sum::<u64>()
+        let gaps = (0..self.state.total_tracks()).map(|at| self.cost_before(at, gap));
+        self.before_sound() + self.state.sound() + gaps.sum::<u64>()
+    }
+
+    /// Blocks of a disc with a track of data that are not its image's.
+    pub fn beside_image(&self, gap: u32) -> u64 {
+        self.used(gap) - self.before_sound() + u64::from(POST_GAP)
     }
 
     /// Blocks that the open track can still take on a disc of `total`; without one, those that a new one could.
@@ -188,6 +212,9 @@ pub struct DiscProperties {
     pub gapless: bool,
     /// Tracks are written one by one, as the Image Mastering API did.
     pub track_at_once: bool,
+    /// The first track is one of data: the image that is staged with the data format.
+    #[serde(default)]
+    pub data_track: bool,
 }
 
 /// What is said of a track.
@@ -246,6 +273,12 @@ pub struct AudioFileSummary {
     pub bytes: u64,
     /// Samples that were too loud, and were cut.
     pub clipped: u64,
+}
+
+/// Blocks of a track of data that sound follows, with an image of so many: a post-gap longer, and a track at least.
+pub const fn data_track(image: u64) -> u64 {
+    let whole = image.saturating_add(POST_GAP as u64);
+    if whole < TRACK_MIN as u64 { TRACK_MIN as u64 } else { whole }
 }
 
 /// A text as it may stand on a disc.
@@ -315,6 +348,22 @@ mod tests {
         album.tracks.clear();
         album.disc.gapless = true;
         assert_eq!(album.used(150), 400);
+    }
+
+    #[test]
+    fn a_track_of_data_takes_its_blocks_a_post_gap_and_silence_before_the_sound() {
+        let mut album = Album { image: 1000, ..Album::default() };
+        assert_eq!((album.used(75), album.available(2000, 75)), (0, 2000));
+        album.disc.data_track = true;
+        assert_eq!((album.used(75), album.available(2000, 75)), (1150, 698));
+        album.state.tracks = vec![300];
+        assert_eq!((album.gap_before(0, 75), album.gap_before(1, 75)), (150, 75));
+        assert_eq!(album.used(75), 1000 + 150 + 150 + 2 + 300);
+        album.disc.gapless = true;
+        album.tracks = vec![TrackProperties { pre_gap: Some(200), ..TrackProperties::default() }];
+        assert_eq!((album.gap_before(0, 75), album.most_tracks()), (200, 98));
+        album.image = 24;
+        assert_eq!(album.before_sound(), u64::from(TRACK_MIN));
     }
 
     #[test]

@@ -134,6 +134,9 @@ pub struct Report {
     pub start: u32,
     /// Blocks of content that were written; padding and run-out not counted.
     pub blocks: u64,
+    /// Those of them that are data before sound, on a disc of both; 0 on any other.
+    #[serde(default)]
+    pub data_blocks: u64,
     /// Nothing was recorded: it was a test write.
     pub simulated: bool,
     /// The speed that the drive agreed to, kB/s of 1000; 0 when it did not say.

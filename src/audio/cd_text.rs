@@ -2,7 +2,7 @@
 
 use encoding_rs::SHIFT_JIS;
 
-use crate::api::audio::{Album, LANGUAGES_MAX, Texts};
+use crate::api::audio::{Album, LANGUAGES_MAX, Texts, TrackProperties};
 use crate::api::language::{Language, Letters};
 use crate::mmc::cd_text::{PACK, Pack, is_whole, seal};
 
@@ -42,8 +42,11 @@ struct Said<'a> {
 
 impl CdText {
     /// The packs for what is said of an album of so many tracks: a block of the album's own texts, and one for each other
-    /// language. Numbers and codes stand in the first.
+    /// language. Numbers and codes stand in the first. A track of data before the sound has no texts.
     pub fn of(album: &Album, tracks: usize) -> Self {
+        if album.disc.data_track {
+            return Self::of(&behind_data(album), tracks + 1);
+        }
         let mut notes = Vec::new();
         let own: Vec<Texts> = std::iter::once(album.disc.texts.clone())
             .chain((0..tracks).map(|at| album.track(at).texts))
@@ -70,6 +73,15 @@ impl CdText {
         notes.dedup();
         Self { packs, notes }
     }
+}
+
+/// The same album with the numbers that its tracks have behind one of data.
+fn behind_data(album: &Album) -> Album {
+    let mut album = album.clone();
+    album.disc.data_track = false;
+    album.tracks.insert(0, TrackProperties::default());
+    album.translations.iter_mut().for_each(|other| other.tracks.insert(0, Texts::default()));
+    album
 }
 
 /// A block without the packs about its size.

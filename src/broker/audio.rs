@@ -14,8 +14,8 @@ use super::service::{Service, State};
 use super::session::{Activity, Format, Session};
 use super::staging::out_of_turn;
 use crate::api::audio::{
-    AUDIO_BLOCK, Album, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, LANGUAGES_MAX, Texts,
-    TrackProperties, Translation,
+    AUDIO_BLOCK, Album, AlbumState, AudioFileOptions, AudioFileSummary, DiscProperties, LANGUAGES_MAX,
+    TRACKS_MAX, Texts, TrackProperties, Translation, data_track,
 };
 use crate::api::language::{Language, Letters};
 use crate::api::{
@@ -56,7 +56,7 @@ impl Service {
                     ErrorKind::TrackOpen,
                     "An audio track is open. Close it with CloseAudioTrack first.",
                 )),
-                None => Ok(()),
+                None => check_tracks(session),
             }
         })?;
         if self.state().room(session)? == 0 {
@@ -117,7 +117,8 @@ impl Service {
                                    CloseAudioTrack first.";
                     return Err(Error::new(ErrorKind::TrackOpen, message));
                 }
-                _ => {}
+                (SoundSource::File(..), None) => check_tracks(entry)?,
+                (SoundSource::Stream(_), Some(_)) => {}
             }
             let about = About {
                 operation: Operation::Add,
@@ -148,7 +149,17 @@ impl Service {
         let mut state = self.state();
         let session = state.session_mut(session)?;
         idle_redbook(session)?;
-        session.album.disc = change(session.album.disc.clone())?;
+        let changed = change(session.album.disc.clone())?;
+        if session.album.disc.data_track && !changed.data_track && session.staged {
+            let message = "Files are staged for the track of data: take them out with Remove before DataTrack is set to \
+                           false, or clear everything with ClearFormatContent.";
+            return Err(Error::new(ErrorKind::InvalidArgs, message));
+        }
+        if changed.data_track && session.album.state.total_tracks() >= TRACKS_MAX {
+            let message = "The disc has 99 audio tracks, and no place for one of data.";
+            return Err(Error::new(ErrorKind::LimitsExceeded, message));
+        }
+        session.album.disc = changed;
         Ok(())
     }
 
@@ -358,10 +369,27 @@ fn take_texts(session: &mut Session, brought: &AudioFileSummary) {
 pub struct Ordered {
     /// The order, without what the recorder and the caller have to say about it.
     pub order: AudioOrder,
-    /// Blocks that it takes, gaps included.
-    pub blocks: u64,
+    /// Blocks that its sound takes, gaps included.
+    sound: u64,
     /// What the burn's report is to tell.
     pub notes: Vec<String>,
+}
+
+impl Ordered {
+    /// The disc has a track of data before the sound.
+    pub const fn has_data(&self) -> bool {
+        self.order.data.is_some()
+    }
+
+    /// Takes in the length of the image that was laid out for the track of data.
+    pub fn set_image(&mut self, blocks: u64) {
+        self.order.data = Some(u32::try_from(blocks).unwrap_or(u32::MAX));
+    }
+
+    /// Blocks that the disc takes, gaps included.
+    pub fn blocks(&self) -> u64 {
+        self.sound + self.order.data.map_or(0, |image| data_track(image.into()))
+    }
 }
 
 /// The order that an album makes where a recorder leaves `gap` blocks between tracks.
@@ -390,6 +418,8 @@ pub fn ordered(album: &Album, gap: u32) -> Ordered {
     let sound = album.state.sound();
     let gaps: u64 = tracks.iter().map(|track| u64::from(track.gap)).sum();
     let order = AudioOrder {
+        // How long the image is shows when it is laid out.
+        data: album.disc.data_track.then_some(0),
         tracks,
         catalog: album.disc.upc_ean.clone().into_bytes().try_into().ok(),
         packs: text.packs,
@@ -397,7 +427,7 @@ pub fn ordered(album: &Album, gap: u32) -> Ordered {
         options: RecordOptions::default(),
         expected: Expected { profile: 0, next_writable: 0, free_blocks: 0 },
     };
-    Ordered { order, blocks: sound + gaps, notes }
+    Ordered { order, sound: sound + gaps, notes }
 }
 
 /// Refuses a disc that cannot become an audio disc.
@@ -450,6 +480,18 @@ pub fn translation_at(session: &Session, language: Language) -> Result<usize> {
 fn idle_redbook(session: &Session) -> Result<()> {
     session.check_format(Format::Redbook)?;
     session.check_idle()
+}
+
+/// Refuses the track after the last that a disc can have.
+fn check_tracks(session: &Session) -> Result<()> {
+    let most = session.album.most_tracks();
+    if session.album.state.total_tracks() < most {
+        return Ok(());
+    }
+    let with = if most < TRACKS_MAX { " beside one of data" } else { "" };
+    let message =
+        format!("A disc holds {most} audio tracks{with}, and so many are staged. Record them first.");
+    Err(Error::new(ErrorKind::LimitsExceeded, message))
 }
 
 fn open_track(session: &Session) -> Result<()> {

@@ -33,8 +33,8 @@ pub fn file(dict: Dict) -> Result<(AudioFileOptions, bool)> {
     from.finish().map(|()| (options, wait))
 }
 
-/// Properties of a disc, laid over the present ones: the texts, `DiscId`, `Genre`, `UpcEan`, `Language` and `Letters` s, `Gapless`
-/// and `TrackAtOnce` b.
+/// Properties of a disc, laid over the present ones: the texts, `DiscId`, `Genre`, `UpcEan`, `Language` and `Letters` s, `Gapless`,
+/// `TrackAtOnce` and `DataTrack` b.
 pub fn disc(dict: Dict, present: DiscProperties) -> Result<DiscProperties> {
     let mut from = Reader::new(dict);
     let mut disc = present;
@@ -50,6 +50,7 @@ pub fn disc(dict: Dict, present: DiscProperties) -> Result<DiscProperties> {
     letters(&mut from, &mut disc.letters)?;
     disc.gapless = from.take("Gapless")?.unwrap_or(disc.gapless);
     disc.track_at_once = from.take("TrackAtOnce")?.unwrap_or(disc.track_at_once);
+    disc.data_track = from.take("DataTrack")?.unwrap_or(disc.data_track);
     from.finish().map(|()| disc)
 }
 
@@ -115,6 +116,7 @@ pub fn disc_dict(disc: &DiscProperties) -> Dict {
     dict.insert("Letters".to_owned(), string(disc.letters.name()));
     dict.insert("Gapless".to_owned(), disc.gapless.into());
     dict.insert("TrackAtOnce".to_owned(), disc.track_at_once.into());
+    dict.insert("DataTrack".to_owned(), disc.data_track.into());
     dict
 }
 
@@ -202,6 +204,6 @@ mod tests {
         );
         let shown = disc_dict(&set.unwrap());
         assert_eq!(String::try_from(shown["UpcEan"].try_clone().unwrap()).unwrap(), "0724384260958");
-        assert_eq!(shown.len(), 13);
+        assert_eq!(shown.len(), 14);
     }
 }

@@ -56,9 +56,10 @@ pub fn staged(state: &State, session: &Session, files: &[String]) -> Result<Stri
         let message = "No track is staged: a cue sheet needs one. Add a file, or close a track.";
         return Err(Error::new(ErrorKind::InvalidImage, message));
     }
-    if files.len() != 1 && files.len() != tracks {
+    let all = tracks + usize::from(session.album.disc.data_track);
+    if files.len() != 1 && files.len() != all {
         let message = format!(
-            "A cue sheet has one file for the whole disc, or one for each of its {tracks} tracks: {} were named.",
+            "A cue sheet has one file for the whole disc, or one for each of its {all} tracks: {} were named.",
             files.len()
         );
         return Err(Error::new(ErrorKind::InvalidArgs, message));

@@ -417,6 +417,9 @@ fn disc_figures(report: &Report) -> Dict {
         ("write-time", report.write_time.into()),
         ("ring-empty", report.ring_empty.into()),
     ]);
+    if report.data_blocks > 0 {
+        figures.insert("data-blocks".to_owned(), report.data_blocks.into());
+    }
     if let Some(percent) = report.least_drive_buffer {
         figures.insert("least-drive-buffer".to_owned(), percent.into());
     }

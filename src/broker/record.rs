@@ -269,12 +269,21 @@ impl Burn {
         };
         let start = self.selection.start;
         let redirects = start > 0 && self.selection.medium.status == DiscStatus::Other;
-        let blocks = match &self.album {
-            Some(album) => album.blocks,
-            None => {
+        let image = match &self.album {
+            Some(album) if !album.has_data() => 0,
+            _ => {
                 let plan = stager.begin(Ask::Plan { start, redirects, recorded: None }, &[]).await?;
                 blocks(stager.follow(plan, &self.handle, |_| {}).await?)?
             }
+        };
+        let blocks = match &mut self.album {
+            Some(album) => {
+                if album.has_data() {
+                    album.set_image(image);
+                }
+                album.blocks()
+            }
+            None => image,
         };
         if self.options.unmount {
             turn.unmount().await?;
@@ -347,7 +356,8 @@ impl Burn {
         let (feed, order) = match &self.album {
             Some(album) => {
                 let album = album.order.clone();
-                (Ask::Audio(AudioAsk::Feed), ToWorker::RecordAudio(AudioOrder { options, expected, ..album }))
+                let feed = AudioAsk::Feed { data: album.data.is_some() };
+                (Ask::Audio(feed), ToWorker::RecordAudio(AudioOrder { options, expected, ..album }))
             }
             None => {
                 let imprint = self.selection.imprint;

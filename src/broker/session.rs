@@ -32,7 +32,7 @@ pub struct Session {
     pub album: Album,
     /// Blocks that the staged image takes; 0 while it is empty.
     pub used_blocks: u64,
-    /// Something has been staged, or was taken out of what was imported.
+    /// Files have been staged, or were taken out of what was imported.
     pub staged: bool,
     /// The stager holds the tree of an earlier session.
     pub imported: bool,
@@ -187,6 +187,22 @@ impl Session {
         ))
     }
 
+    /// Refuses unless files can be staged: for a disc of data, or for the track of data of an audio disc.
+    ///
+    /// # Errors
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`.
+    pub fn check_data(&self) -> Result<()> {
+        match self.active_format()? {
+            Format::Redbook if self.album.disc.data_track => Ok(()),
+            _ => self.check_format(Format::Joliet),
+        }
+    }
+
+    /// Something is staged, of whatever kind.
+    pub fn holds_anything(&self) -> bool {
+        self.staged || !self.album.state.is_empty()
+    }
+
     /// The active recorder.
     ///
     /// # Errors
@@ -233,13 +249,19 @@ impl Session {
                 "An audio track is open. Close it with CloseAudioTrack before RecordDisc.",
             ));
         }
-        if !self.staged {
-            return Err(Error::new(
-                ErrorKind::InvalidImage,
-                "Nothing is staged. Add files, or close an audio track, before RecordDisc.",
-            ));
-        }
-        Ok(selection)
+        let album = (self.format == Some(Format::Redbook)).then_some(&self.album);
+        let missing = match album {
+            None if !self.staged => "Nothing is staged. Add files before RecordDisc.",
+            Some(album) if album.state.is_empty() => {
+                "No audio track is staged. Add a file, or close an audio track, before RecordDisc."
+            }
+            Some(album) if album.disc.data_track && !self.staged => {
+                "The disc is to have a track of data, and no files are staged for it. Add them with the data format's \
+                 methods, or set DataTrack to false, before RecordDisc."
+            }
+            _ => return Ok(selection),
+        };
+        Err(Error::new(ErrorKind::InvalidImage, missing))
     }
 
     /// The owner as one who asks for locks; a detached session is asked for by `connection`.
@@ -252,11 +274,11 @@ impl Session {
     pub fn set_staged(&mut self, blocks: u64, anything: bool) {
         self.staged = anything;
         self.used_blocks = if anything || self.imported { blocks } else { 0 };
+        self.album.image = self.used_blocks;
     }
 
     /// Takes in what the tracks of an audio disc are now.
     pub fn set_album(&mut self, state: AlbumState) {
-        self.staged = !state.is_empty();
         self.album.tracks.truncate(state.total_tracks());
         self.album.translations.iter_mut().for_each(|other| other.tracks.truncate(state.total_tracks()));
         self.album.state = state;

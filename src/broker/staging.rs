@@ -45,7 +45,7 @@ impl Service {
             let mut guard = self.state();
             let state = &mut *guard;
             let entry = state.session_mut(session)?;
-            entry.check_format(Format::Joliet)?;
+            entry.check_data()?;
             entry.check_idle()?;
             let about = About {
                 operation: Operation::Add,
@@ -54,7 +54,7 @@ impl Service {
                 uid: entry.owner.uid,
                 connection: entry.owner.connection.clone(),
             };
-            let capacity = entry.selection.as_ref().map(|selection| selection.free);
+            let capacity = state.data_room(session)?;
             let handle = self.enter_job(state, about)?;
             state.session_mut(session)?.activity = Some(Activity::Adding(handle.number));
             (handle, capacity)
@@ -154,7 +154,7 @@ impl Service {
             entry.check_open()?;
             if entry.stager.as_ref().is_some_and(|stager| stager.is_gone()) {
                 entry.stager = None;
-                if entry.staged {
+                if entry.holds_anything() {
                     entry.clear_image();
                     return Err(Error::new(
                         ErrorKind::HelperFailed,
@@ -208,6 +208,20 @@ impl Service {
 }
 
 impl State {
+    /// Blocks that the image may take on the disc that was selected, with what else is to be there; `None` when there is none.
+    ///
+    /// # Errors
+    /// `NotOpened`.
+    pub fn data_room(&self, session: u64) -> Result<Option<u64>> {
+        let session = self.session(session)?;
+        let Some(selection) = &session.selection else { return Ok(None) };
+        let others = match session.format {
+            Some(Format::Redbook) => session.album.beside_image(self.gap(session)),
+            _ => 0,
+        };
+        Ok(Some(selection.free.saturating_sub(others)))
+    }
+
     /// Refuses another stager to a user whose stagers do not end: those that a dead file system holds up cannot be
     /// killed.
     fn check_stagers(&mut self, uid: u32, most: usize) -> Result<()> {
@@ -249,7 +263,7 @@ impl Service {
 pub fn set_staged_again(service: &Service, session: u64, blocks: u64, anything: bool) {
     if let Some(entry) = service.state().sessions.get_mut(&session)
         && entry.job().is_none()
-        && entry.format == Some(Format::Joliet)
+        && entry.check_data().is_ok()
     {
         // What was imported counts as staged when something of it was changed.
         let anything = if entry.imported { entry.staged } else { anything };
@@ -327,7 +341,7 @@ impl Addition {
 }
 
 fn idle_joliet(session: &Session) -> Result<()> {
-    session.check_format(Format::Joliet)?;
+    session.check_data()?;
     session.check_idle()
 }
 

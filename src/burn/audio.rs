@@ -1,13 +1,17 @@
-//! Audio discs: what a session of sound consists of, at once or track by track (MMC-6 4.2.3.5).
+//! Audio discs, and mixed ones that have a track of data before the sound: what a session of them consists of, at once or
+//! track by track (MMC-6 4.2.3.5).
 //!
 //! | way | steps |
 //! |---|---|
-//! | session at once | page 05h: write type 2; cue sheet; CD-TEXT into the lead-in; 150 silent blocks from −150 on; gaps and tracks without a break; flush, which closes all |
+//! | session at once | page 05h: write type 2; cue sheet; CD-TEXT into the lead-in; 150 blocks of zeroes from −150 on; gaps and tracks without a break; flush, which closes all |
 //! | track at once | for each track page 05h: write type 1, its codes, its gap; write where the drive says; flush, which ends the track; close session (f2) at the end |
+//!
+//! A track of data before sound ends with a post-gap, 150 blocks of zeroes, and the sound behind it begins with as much
+//! silence at least (ECMA-130, 20.2).
 
 use std::fmt;
 
-use crate::api::audio::{RUN_OUT, TRACK_MIN, TRACKS_MAX};
+use crate::api::audio::{GAP_AFTER_DATA, RUN_OUT, TRACK_MIN, TRACKS_MAX, data_track};
 use crate::api::{Close, DiscStatus, Error, ErrorKind, MediaKind, Verify, WriteMode};
 use crate::mmc::cd_text::{MAX_PACKS, Pack};
 use crate::mmc::cue::{CueEntry, DataForm};
@@ -47,6 +51,22 @@ pub enum AudioAct {
         /// Blocks.
         blocks: u32,
     },
+    /// Write blocks of zeroes as data from here on.
+    Zeroes {
+        /// The first block's address.
+        from: i32,
+        /// Blocks.
+        blocks: u32,
+    },
+    /// Write the image as a track of data.
+    Data {
+        /// The first block's address; `None` where the drive says.
+        from: Option<i32>,
+        /// Blocks of the image.
+        blocks: u32,
+        /// Blocks of zeroes behind it.
+        post_gap: u32,
+    },
     /// Write a track's sound.
     Sound {
         /// Its number.
@@ -71,21 +91,21 @@ pub fn plan_audio(facts: &Facts, masters: bool, order: &AudioOrder) -> Result<Au
     check_disc(facts, order)?;
     check_tracks(order)?;
     let at_once = order.at_once && masters;
-    let gaps = order.tracks.iter().skip(1).map(|track| track.gap);
-    if !at_once && gaps.clone().any(|gap| gap == 0) {
+    let numbered = order.numbered().filter(|(number, _)| *number > 1);
+    let gaps: Vec<u32> = numbered.map(|(_, track)| track.gap).collect();
+    if !at_once && gaps.contains(&0) {
         let message = "This drive writes audio tracks one by one, and leaves a gap between them: tracks that follow each \
                        other without one cannot be recorded. Use another drive, or give the tracks gaps.";
         return Err(Error::new(ErrorKind::NotSupported, message));
     }
-    let sound: u64 = order.tracks.iter().map(|track| u64::from(track.blocks)).sum();
     let cost = |gap: u32| u64::from(gap) + if at_once { 0 } else { RUN_OUT };
-    let needed = sound + gaps.map(cost).sum::<u64>();
+    let needed = order.blocks() + u64::from(post_gap(order)) + gaps.into_iter().map(cost).sum::<u64>();
     // Without a run-out a disc takes two blocks more.
     let available = facts.usable_blocks() + if at_once { RUN_OUT } else { 0 };
     let last = Msf::from_lba(i32::try_from(needed).unwrap_or(i32::MAX));
     if needed > available || last.is_none() {
         let message = format!(
-            "The tracks take {needed} blocks of 2352 bytes with their gaps, and the disc has room for {available}. Nothing was \
+            "The tracks take {needed} blocks with their gaps, and the disc has room for {available}. Nothing was \
              written: leave something out, or insert a larger disc."
         );
         return Err(Error::new(ErrorKind::DiscFull, message)
@@ -151,7 +171,11 @@ fn check_disc(facts: &Facts, order: &AudioOrder) -> Result<(), Error> {
 
 /// What no honest broker orders.
 fn check_tracks(order: &AudioOrder) -> Result<(), Error> {
-    let count = (1..=TRACKS_MAX).contains(&order.tracks.len());
+    let most = TRACKS_MAX - usize::from(order.data.is_some());
+    let count = (1..=most).contains(&order.tracks.len());
+    let first = order.tracks.first();
+    let data = order.data.is_none()
+        || first.is_some_and(|track| track.gap >= GAP_AFTER_DATA && track.sounding_gap == 0);
     let long = order.tracks.iter().all(|track| {
         let points = track.indexes.iter().all(|at| *at > 0 && *at < track.blocks);
         track.blocks >= TRACK_MIN && track.indexes.is_sorted() && track.indexes.len() <= 98 && points
@@ -160,7 +184,7 @@ fn check_tracks(order: &AudioOrder) -> Result<(), Error> {
         let behind_points = pair[0].blocks - pair[0].indexes.last().copied().unwrap_or(0).min(pair[0].blocks);
         pair[1].sounding_gap == 0 || pair[1].sounding_gap < behind_points
     });
-    if !count || !long || !gaps || order.packs.len() > MAX_PACKS {
+    if !count || !data || !long || !gaps || order.packs.len() > MAX_PACKS {
         let message = "The tracks are not those of an audio disc: 1 to 99, of four seconds at least, with their index points \
                        inside. Nothing was written.";
         return Err(Error::new(ErrorKind::InvalidImage, message));
@@ -182,10 +206,16 @@ fn session_at_once(order: &AudioOrder, underrun: bool, steps: &mut Vec<AudioAct>
     if !order.packs.is_empty() {
         steps.push(AudioAct::Text(order.packs.clone()));
     }
-    steps.push(AudioAct::Silence { from: -PRE_GAP, blocks: PRE_GAP.unsigned_abs() });
+    let pre_gap = PRE_GAP.unsigned_abs();
     let mut at = 0;
-    for (number, track) in (1..).zip(&order.tracks) {
-        let gap = if number == 1 { 0 } else { track.gap };
+    if let Some(blocks) = order.data {
+        steps.push(AudioAct::Zeroes { from: -PRE_GAP, blocks: pre_gap });
+        steps.push(AudioAct::Data { from: Some(0), blocks, post_gap: post_gap(order) });
+        at += (blocks + post_gap(order)).cast_signed();
+    } else {
+        steps.push(AudioAct::Silence { from: -PRE_GAP, blocks: pre_gap });
+    }
+    for ((number, track), gap) in order.numbered().zip(order.gaps()) {
         if gap > 0 {
             steps.push(AudioAct::Silence { from: at, blocks: gap });
             at += gap.cast_signed();
@@ -198,16 +228,24 @@ fn session_at_once(order: &AudioOrder, underrun: bool, steps: &mut Vec<AudioAct>
 }
 
 fn track_at_once(order: &AudioOrder, underrun: bool, steps: &mut Vec<AudioAct>) {
-    for (number, track) in (1..).zip(&order.tracks) {
+    let of_data = WriteParameters {
+        underrun_protection: underrun,
+        mcn: order.catalog,
+        ..WriteParameters::cd_track_at_once(multi(order), order.options.simulate)
+    };
+    if let Some(blocks) = order.data {
+        steps.push(AudioAct::Page(of_data));
+        steps.push(AudioAct::Data { from: None, blocks, post_gap: post_gap(order) });
+        steps.push(AudioAct::Flush);
+    }
+    for (number, track) in order.numbered() {
         let page = WriteParameters {
-            underrun_protection: underrun,
             track_mode: control(track),
             copy: track.copy,
             data_block: DataBlock::RAW,
             audio_pause: u16::try_from(track.gap).ok().filter(|gap| number > 1 && *gap > 0).unwrap_or(150),
-            mcn: order.catalog,
             isrc: track.isrc,
-            ..WriteParameters::cd_track_at_once(multi(order), order.options.simulate)
+            ..of_data
         };
         steps.push(AudioAct::Page(page));
         steps.push(AudioAct::Sound { track: number, from: None, blocks: track.blocks });
@@ -221,7 +259,7 @@ fn track_at_once(order: &AudioOrder, underrun: bool, steps: &mut Vec<AudioAct>) 
 /// What the session consists of, part by part (MMC-6, 6.37).
 fn cue_sheet(order: &AudioOrder) -> Result<Vec<CueEntry>, Error> {
     let mut sheet = Vec::new();
-    let first = order.tracks.first().map_or(0, control);
+    let first = if order.data.is_some() { DATA } else { order.tracks.first().map_or(0, control) };
     let last = order.tracks.last().map_or(0, control);
     if let Some(digits) = order.catalog {
         let [a, b, c, d, e, f, g, rest @ ..] = digits;
@@ -229,10 +267,19 @@ fn cue_sheet(order: &AudioOrder) -> Result<Vec<CueEntry>, Error> {
         let [a, b, c, d, e, f] = rest;
         sheet.push(text(first << 4 | CueEntry::CATALOG, [a, b, c, d, e, f, 0]));
     }
-    let lead_in = DataForm::AUDIO_GENERATED.0 | if order.packs.is_empty() { 0 } else { TEXT_FOLLOWS };
-    sheet.push(entry(first, 0, 0, lead_in, Msf::default()));
+    let lead_in = match order.data {
+        Some(_) => DataForm::MODE_1_GENERATED,
+        None => DataForm::AUDIO_GENERATED,
+    };
+    let text_follows = if order.packs.is_empty() { 0 } else { TEXT_FOLLOWS };
+    sheet.push(entry(first, 0, 0, lead_in.0 | text_follows, Msf::default()));
     let mut at = 0;
-    for (number, track) in (1..).zip(&order.tracks) {
+    if let Some(blocks) = order.data {
+        sheet.push(entry(DATA, 1, 0, DataForm::MODE_1.0, position(-PRE_GAP)?));
+        sheet.push(entry(DATA, 1, 1, DataForm::MODE_1.0, position(0)?));
+        at += (blocks + post_gap(order)).cast_signed();
+    }
+    for ((number, track), gap) in order.numbered().zip(order.gaps()) {
         let nibble = control(track);
         if let Some(code) = track.isrc {
             for half in code.as_chunks::<6>().0 {
@@ -241,13 +288,11 @@ fn cue_sheet(order: &AudioOrder) -> Result<Vec<CueEntry>, Error> {
             }
         }
         let sounding = track.sounding_gap.cast_signed();
-        if number == 1 || track.gap > 0 || sounding > 0 {
+        if number == 1 || gap > 0 || sounding > 0 {
             let from = if number == 1 { -PRE_GAP } else { at - sounding };
             sheet.push(entry(nibble, number, 0, DataForm::AUDIO.0, position(from)?));
         }
-        if number > 1 {
-            at += track.gap.cast_signed();
-        }
+        at += gap.cast_signed();
         sheet.push(entry(nibble, number, 1, DataForm::AUDIO.0, position(at)?));
         for (index, from) in (2..).zip(&track.indexes) {
             sheet.push(entry(nibble, number, index, DataForm::AUDIO.0, position(at + from.cast_signed())?));
@@ -276,6 +321,12 @@ const fn control(track: &AudioTrack) -> u8 {
     track.pre_emphasis as u8 | (track.copy as u8) << 1
 }
 
+/// Blocks of zeroes behind the image, in its track.
+fn post_gap(order: &AudioOrder) -> u32 {
+    let behind = |image: u32| u32::try_from(data_track(image.into()) - u64::from(image)).unwrap_or_default();
+    order.data.map_or(0, behind)
+}
+
 const fn multi(order: &AudioOrder) -> MultiSession {
     match order.options.close {
         Close::Finalise => MultiSession::Last,
@@ -283,6 +334,8 @@ const fn multi(order: &AudioOrder) -> MultiSession {
     }
 }
 
+/// The control nibble of a track of data: copying is not permitted, which nobody heeds.
+const DATA: u8 = 0x04;
 /// Blocks before the first track of a disc.
 const PRE_GAP: i32 = 150;
 /// The bit of the lead-in's form that says that sub-channels R to W are sent.
@@ -325,6 +378,11 @@ impl fmt::Display for AudioAct {
             }
             Self::Text(packs) => write!(f, "text    {} packs", packs.len()),
             Self::Silence { from, blocks } => write!(f, "silence {from} + {blocks}"),
+            Self::Zeroes { from, blocks } => write!(f, "zeroes  {from} + {blocks}"),
+            Self::Data { from, blocks, post_gap } => {
+                let from = from.map_or_else(|| "next".to_owned(), |from| from.to_string());
+                write!(f, "data    {from} + {blocks} + {post_gap}")
+            }
             Self::Sound { track, from: Some(from), blocks } => {
                 write!(f, "track   {track}: {from} + {blocks}")
             }
@@ -354,6 +412,7 @@ mod tests {
 
     fn order(tracks: Vec<AudioTrack>) -> AudioOrder {
         AudioOrder {
+            data: None,
             tracks,
             catalog: None,
             packs: vec![],
@@ -402,6 +461,44 @@ mod tests {
     }
 
     #[test]
+    fn a_track_of_data_comes_before_the_sound_with_a_gap_on_each_side() {
+        let mut order = order(vec![track(1000, 150), track(300, 0)]);
+        order.data = Some(200);
+        order.packs = vec![[0x80; 18]];
+        assert_eq!(
+            planned(&order),
+            "expect  CD-R, nwa 0, free 359847\n\
+             speed   fastest\n\
+             mode    write type 2, multi 00b, pause 150\n\
+             cue     4100005400000000 4101001000000000 4101011000000200 0102000000000632 0102010000000832 \
+             0103010000001600 01aa010100001a00\n\
+             text    1 packs\n\
+             zeroes  -150 + 150\n\
+             data    0 + 200 + 150\n\
+             silence 350 + 150\n\
+             track   2: 500 + 1000\n\
+             track   3: 1500 + 300\n\
+             flush\n"
+        );
+        (order.at_once, order.tracks[1].gap) = (false, 75);
+        assert_eq!(
+            planned(&order),
+            "expect  CD-R, nwa 0, free 359847\n\
+             speed   fastest\n\
+             mode    write type 1, multi 00b, pause 150\n\
+             data    next + 200 + 150\n\
+             flush\n\
+             mode    write type 1, multi 00b, pause 150\n\
+             track   2: next + 1000\n\
+             flush\n\
+             mode    write type 1, multi 00b, pause 75\n\
+             track   3: next + 300\n\
+             flush\n\
+             close   session (f2)\n"
+        );
+    }
+
+    #[test]
     fn tracks_at_once_have_a_page_each_and_go_where_the_drive_says() {
         let mut order = order(vec![track(1000, 150), track(300, 75)]);
         order.at_once = false;
@@ -428,6 +525,10 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::DiscFull);
         assert!(plan_audio(&cd_r(), true, &order(vec![track(1000, 0), track(most - 1000, 0)])).is_ok());
         assert!(plan_audio(&cd_r(), true, &order(vec![track(1000, 0), track(most - 1000, 1)])).is_err());
+        // Before sound a track of data takes a post-gap as well.
+        let mixed = |blocks, gap| AudioOrder { data: Some(1000), ..order(vec![track(blocks, gap)]) };
+        assert!(plan_audio(&cd_r(), true, &mixed(most - 1300, 150)).is_ok());
+        assert!(plan_audio(&cd_r(), true, &mixed(most - 1299, 150)).is_err());
         // Track by track a run-out costs two.
         let mut one_by_one = order(vec![track(most - 2, 150)]);
         one_by_one.at_once = false;
@@ -457,5 +558,11 @@ mod tests {
         for wrong in [vec![], vec![track(299, 150)], vec![track(300, 150); 100]] {
             assert_eq!(refused(cd_r(), true, &order(wrong)), Some(ErrorKind::InvalidImage));
         }
+        let mixed =
+            |data, gap, tracks| AudioOrder { data: Some(data), ..order(vec![track(300, gap); tracks]) };
+        for wrong in [mixed(150, 149, 1), mixed(150, 150, 99), mixed(150, 150, 0)] {
+            assert_eq!(refused(cd_r(), true, &wrong), Some(ErrorKind::InvalidImage));
+        }
+        assert_eq!(refused(cd_r(), true, &mixed(24, 150, 98)), None);
     }
 }

@@ -24,8 +24,31 @@ const READ_AHEAD: u64 = 256 * 1024;
 /// `FileChanged` or `FileUnreadable` naming the file, `UserAbort`, or `HelperFailed` when the recorder's side is gone. The
 /// ring's consumer has been told then.
 pub fn feed(image: &Image, end: RingEnd, pulse: &mut Pulse<'_>) -> api::Result<()> {
+    into_ring(end, |producer| {
+        pulse.survive(image.planned()?.0.blocks());
+        stream(image, producer, pulse)
+    })
+}
+
+/// Streams the tracks of an audio disc into the ring, behind the planned image if the disc has a track of `data`.
+///
+/// # Errors
+/// As for [`feed`]; `FileAccess` when the stash cannot be read.
+pub fn feed_album(image: &mut Image, data: bool, end: RingEnd, pulse: &mut Pulse<'_>) -> api::Result<()> {
+    into_ring(end, |producer| {
+        let before = if data { image.planned()?.0.blocks() } else { 0 };
+        pulse.survive(before + image.sound().0.blocks());
+        if data {
+            stream(image, producer, pulse)?;
+        }
+        image.sound().0.stream_out(producer, before, pulse)
+    })
+}
+
+/// Fills a ring, and tells its consumer how that ended.
+fn into_ring(end: RingEnd, fill: impl FnOnce(&mut Producer) -> api::Result<()>) -> api::Result<()> {
     let mut producer = Producer::attach(end).map_err(ring_failed)?;
-    let result = stream(image, &mut producer, pulse);
+    let result = fill(&mut producer);
     match &result {
         Ok(()) => producer.finish(),
         Err(_) => producer.fail(),
@@ -35,7 +58,6 @@ pub fn feed(image: &Image, end: RingEnd, pulse: &mut Pulse<'_>) -> api::Result<(
 
 fn stream(image: &Image, producer: &mut Producer, pulse: &mut Pulse<'_>) -> api::Result<()> {
     let (layout, tree, contents) = image.planned()?;
-    pulse.survive(layout.blocks());
     let mut stream = Stream::new(layout, tree, FileSource::new(contents));
     loop {
         pulse.beat(stream.position() / BLOCK as u64, Some(producer.fill()))?;

@@ -176,7 +176,7 @@ const fn phase(ask: &Ask) -> Phase {
         | Ask::SetProperties(_)
         | Ask::Plan { .. }
         | Ask::Feed
-        | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. } | AudioAsk::Feed)
+        | Ask::Audio(AudioAsk::State | AudioAsk::Create | AudioAsk::Close { .. } | AudioAsk::Feed { .. })
         | Ask::Again
         | Ask::Cancel => Phase::Preparing,
     }

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{FileType, fstat, ftruncate};
 use rustix::io::{Errno, pread, pwrite};
 
-use super::feed::ring_failed;
+use super::feed::{feed_album, ring_failed};
 use super::plan::Image;
 use super::pulse::Pulse;
 use super::stash::Stash;
@@ -59,8 +59,8 @@ pub fn answer(
     pulse: &mut Pulse<'_>,
 ) -> Result<Answer> {
     let mut fds = fds;
-    let (sound, stash) = image.sound();
     let mut brought = None;
+    let (sound, stash) = image.sound();
     match ask {
         AudioAsk::State => {}
         AudioAsk::Create => sound.create()?,
@@ -75,19 +75,19 @@ pub fn answer(
             }
         }
         AudioAsk::Close { room } => sound.close(room, stash)?,
-        AudioAsk::Feed => {
+        AudioAsk::Feed { data } => {
             if let (Some(memory), Some(wake)) = (fds.next(), fds.next()) {
-                sound.feed(RingEnd { memory, wake }, pulse)?;
+                feed_album(image, data, RingEnd { memory, wake }, pulse)?;
             }
         }
     }
-    Ok(Answer::Album(Box::new((sound.state(), brought))))
+    Ok(Answer::Album(Box::new((image.sound().0.state(), brought))))
 }
 
 impl Sound {
     /// What is staged.
     pub fn state(&self) -> AlbumState {
-        let closed = self.tracks.len() - usize::from(self.open);
+        let closed = self.closed().len();
         let blocks = |track: &Track| u32::try_from(track.sound.div_ceil(BLOCK)).unwrap_or(u32::MAX);
         let padded = (1..).zip(&self.tracks).filter(|(_, track)| track.padded).map(|(number, _)| number);
         AlbumState {
@@ -298,27 +298,23 @@ impl Sound {
         Ok(())
     }
 
-    /// Streams the closed tracks into the ring. The broker's death does not end it; a cancel does.
-    ///
-    /// # Errors
-    /// `FileAccess` when the stash cannot be read, `UserAbort`, or `HelperFailed` when the recorder's side is gone.
-    pub fn feed(&self, end: RingEnd, pulse: &mut Pulse<'_>) -> Result<()> {
-        let mut producer = Producer::attach(end).map_err(ring_failed)?.of_blocks(AUDIO_BLOCK);
-        let result = self.stream_out(&mut producer, pulse);
-        match &result {
-            Ok(()) => producer.finish(),
-            Err(_) => producer.fail(),
-        }
-        result
+    /// Blocks of the closed tracks.
+    pub fn blocks(&self) -> u64 {
+        self.closed().iter().map(|track| u64::from(track.blocks)).sum()
     }
 
-    fn stream_out(&self, producer: &mut Producer, pulse: &mut Pulse<'_>) -> Result<()> {
-        let closed = &self.tracks[..self.tracks.len() - usize::from(self.open)];
+    /// Streams the closed tracks into a ring, behind `before` blocks of something else.
+    ///
+    /// # Errors
+    /// `InvalidImage` when there is none, `FileAccess` when the stash cannot be read, `UserAbort`, or `HelperFailed` when the
+    /// recorder's side is gone.
+    pub fn stream_out(&self, producer: &mut Producer, before: u64, pulse: &mut Pulse<'_>) -> Result<()> {
+        let closed = self.closed();
         let nothing =
             || Error::new(ErrorKind::InvalidImage, "No track is staged: there is nothing to record.");
         let file = self.file.as_ref().filter(|_| !closed.is_empty()).ok_or_else(nothing)?;
-        pulse.survive(closed.iter().map(|track| u64::from(track.blocks)).sum());
-        let mut done = 0;
+        producer.count_in(AUDIO_BLOCK);
+        let mut done = before;
         for track in closed {
             let end = track.start + u64::from(track.blocks) * BLOCK;
             let mut at = track.start;
@@ -342,6 +338,10 @@ impl Sound {
             }
         }
         Ok(())
+    }
+
+    fn closed(&self) -> &[Track] {
+        &self.tracks[..self.tracks.len() - usize::from(self.open)]
     }
 
     /// Bytes that are missing in the last block of the track before the open one, if nothing but its last block is filled up.

@@ -37,7 +37,7 @@ pub const fn descriptors(ask: &Ask) -> (usize, usize) {
         | Ask::Import { .. }
         | Ask::Plan { recorded: Some(_), .. }
         | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. }) => (1, 1),
-        Ask::Feed | Ask::Audio(AudioAsk::Feed) => (2, 2),
+        Ask::Feed | Ask::Audio(AudioAsk::Feed { .. }) => (2, 2),
         Ask::Add { path: Some(_), .. }
         | Ask::Begin(_)
         | Ask::Forget
@@ -70,7 +70,7 @@ pub const fn name(ask: &Ask) -> &'static str {
         Ask::Audio(AudioAsk::Stream { .. }) => "Stream",
         Ask::Audio(AudioAsk::File { .. }) => "File",
         Ask::Audio(AudioAsk::Close { .. }) => "Close",
-        Ask::Audio(AudioAsk::Feed) => "Feed",
+        Ask::Audio(AudioAsk::Feed { .. }) => "Feed",
         Ask::Again => "Again",
         Ask::Cancel => "Cancel",
     }

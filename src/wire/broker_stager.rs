@@ -98,7 +98,10 @@ pub enum AudioAsk {
     },
     /// Stream the tracks' sound into the ring, whose two descriptors (memory, wake) travel with the frame. Every track
     /// begins a chunk, and every chunk is whole blocks.
-    Feed,
+    Feed {
+        /// The planned image comes first, in chunks of its own blocks.
+        data: bool,
+    },
 }
 
 /// Who a stager is to be, and what it may use.

@@ -77,10 +77,13 @@ impl RecordOrder {
 }
 
 /// An audio disc as the broker orders it. The tracks' sound comes through the ring one behind another, gaps left out; every
-/// track begins a chunk, and every chunk is whole blocks of 2352 bytes.
+/// track begins a chunk, and every chunk is whole blocks of 2352 bytes. A track of data comes before them, in chunks of whole
+/// blocks of 2048.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioOrder {
-    /// The tracks.
+    /// Blocks of the image that becomes the first track, before the sound.
+    pub data: Option<u32>,
+    /// The tracks of sound.
     pub tracks: Vec<AudioTrack>,
     /// The media catalog number, in digits.
     pub catalog: Option<[u8; 13]>,
@@ -99,7 +102,7 @@ pub struct AudioOrder {
 pub struct AudioTrack {
     /// Its length.
     pub blocks: u32,
-    /// Silent blocks before it; the first track's are those of every disc.
+    /// Silent blocks before it; the first track's of a disc are those of every disc.
     pub gap: u32,
     /// Blocks at the end of the track before that belong to its gap as well.
     pub sounding_gap: u32,
@@ -114,9 +117,19 @@ pub struct AudioTrack {
 }
 
 impl AudioOrder {
-    /// Blocks of sound; exactly so many come through the ring.
+    /// Blocks of data and sound; exactly so many come through the ring.
     pub fn blocks(&self) -> u64 {
-        self.tracks.iter().map(|track| u64::from(track.blocks)).sum()
+        self.tracks.iter().map(|track| track.blocks).chain(self.data).map(u64::from).sum()
+    }
+
+    /// The tracks of sound with their numbers on the disc.
+    pub fn numbered(&self) -> impl Iterator<Item = (u8, &AudioTrack)> {
+        (1 + u8::from(self.data.is_some())..).zip(&self.tracks)
+    }
+
+    /// Silent blocks before each track of sound.
+    pub fn gaps(&self) -> impl Iterator<Item = u32> {
+        self.numbered().map(|(number, track)| if number == 1 { 0 } else { track.gap })
     }
 }
 

@@ -142,7 +142,7 @@ fn check(
     };
     report.verify = match (order.options.verify, sums) {
         (Verify::None, _) => None,
-        (Verify::Full, Some(sums)) => Some(verify::full(drive, order.start, sums, scene)?),
+        (Verify::Full, Some(sums)) => Some(verify::full(drive, order.start, sums, 0, scene)?),
         (Verify::Full | Verify::Quick, _) => Some(verify::quick(drive, order.start, scene)?),
     };
     Ok(report)

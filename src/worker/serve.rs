@@ -335,6 +335,7 @@ mod tests {
         let options = RecordOptions::default();
         let order = RecordOrder { blocks: 1, start: 0, options, expected, imprint: None };
         let audio = AudioOrder {
+            data: None,
             tracks: vec![],
             catalog: None,
             packs: vec![],

@@ -1,15 +1,16 @@
-//! An audio burn: look, plan, lock the tray, run the plan, verify, unlock, eject. Blocks are of 2352 bytes.
+//! An audio burn: look, plan, lock the tray, run the plan, verify, unlock, eject. Blocks are of 2352 bytes, and of 2048 in a
+//! track of data.
 
 mod run;
 mod verify;
 mod write;
 
 use crate::api::audio::AUDIO_BLOCK;
-use crate::api::{self, ErrorKind, MediaKind, Phase, Report, Verify};
+use crate::api::{self, BLOCK, ErrorKind, MediaKind, Phase, Report, Verify, VerifyReport};
 use crate::burn::{AudioAct, AudioPlan, Harm, plan_audio};
 use crate::mmc::feature::code;
 use crate::wire::broker_worker::AudioOrder;
-use crate::wire::ring::{CHUNK, Consumer};
+use crate::wire::ring::Consumer;
 
 use super::drive::Drive;
 use super::erase::no_disc;
@@ -17,19 +18,18 @@ use super::error::{Doing, Scene};
 use super::inspect::{self, Look};
 use super::speed;
 use super::tray::{self, Locked};
+use super::verify as data;
 
 use run::Run;
 use verify::Memory;
 
-/// Blocks of a chunk of the ring, and of a WRITE.
-const CHUNK_BLOCKS: u32 = (CHUNK / AUDIO_BLOCK) as u32;
-
-/// Records the sound that comes through the ring, as ordered.
+/// Records the tracks that come through the ring, as ordered.
 ///
 /// # Errors
 /// `WrongDisc` and the refusals of a plan before anything is written; then as for a burn of data.
-pub fn record(drive: &mut Drive<'_>, order: &AudioOrder, ring: Consumer) -> api::Result<Report> {
-    let mut ring = ring.of_blocks(AUDIO_BLOCK);
+pub fn record(drive: &mut Drive<'_>, order: &AudioOrder, mut ring: Consumer) -> api::Result<Report> {
+    // A ring of sound has no chunk that is full.
+    ring.count_in(if order.data.is_some() { BLOCK } else { AUDIO_BLOCK });
     let ready = prepare(drive, order).and_then(|(look, plan)| {
         let memory = Memory::new(order)?;
         Ok((look, plan, memory))
@@ -102,9 +102,19 @@ fn check(
         disc: kind.name(),
         rewritable: look.facts.as_ref().is_some_and(|facts| facts.rewritable),
     };
-    match verify::compare(drive, memory, scene)? {
+    if order.data.is_some() {
+        drive.count_in(BLOCK as u32);
+    }
+    let read = match order.options.verify {
+        _ if order.data.is_none() => None,
+        Verify::Quick => Some(data::quick(drive, 0, scene)?),
+        _ => Some(data::full(drive, 0, memory.data(), memory.blocks(), scene)?),
+    };
+    let before = read.as_ref().filter(|read| read.full).map_or(0, |read| read.blocks);
+    match verify::compare(drive, memory, before, scene)? {
         verify::Found::Same(found, offset) => {
-            report.verify = Some(found);
+            let (blocks, full) = read.map_or((0, true), |read| (read.blocks, read.full));
+            report.verify = Some(VerifyReport { blocks: found.blocks + blocks, full });
             if offset != 0 {
                 report.notes.push(format!(
                     "The drive reads sound {offset} samples from where it was written, which is usual: that was allowed for."
@@ -112,7 +122,10 @@ fn check(
             }
         }
         verify::Found::NotComparable(why) => {
-            report.notes.push(format!("The sound was not verified: {why}. The disc is recorded and closed."))
+            let data = if read.is_some() { " The track of data was." } else { "" };
+            report
+                .notes
+                .push(format!("The sound was not verified: {why}.{data} The disc is recorded and closed."))
         }
     }
     Ok(report)

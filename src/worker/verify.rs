@@ -12,7 +12,7 @@ use super::drive::{Drive, Pace, Patience};
 use super::error::{Scene, Trouble};
 use super::inspect::READY;
 
-/// Compares every block with the checksum that was kept of it while writing.
+/// Compares every block with the checksum that was kept of it while writing. `behind` more will be verified after it.
 ///
 /// # Errors
 /// `VerifyFailed` naming the first block that differs or cannot be read, `UserAbort`.
@@ -20,9 +20,10 @@ pub(super) fn full(
     drive: &mut Drive<'_>,
     start: u32,
     sums: &[u32],
+    behind: u64,
     scene: Scene<'_>,
 ) -> api::Result<VerifyReport> {
-    begin(drive, sums.len() as u64, start, scene)?;
+    begin(drive, sums.len() as u64 + behind, start, scene)?;
     let mut buffer = vec![0; CHUNK_BLOCKS * BLOCK];
     let mut at = start;
     for wanted in sums.chunks(CHUNK_BLOCKS) {

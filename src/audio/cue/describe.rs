@@ -11,22 +11,32 @@ const RAW: [&str; 4] = [".bin", ".raw", ".pcm", ".img"];
 
 impl CueSheet {
     /// The sheet of a staged disc, as a recorder that leaves `gap` blocks between tracks records it. Of `files` there is one
-    /// for each track, which begins with it, or a single one with the whole programme from block 0 on.
+    /// for each track, which begins with it, or a single one with the whole programme from block 0 on, in sectors of 2352
+    /// bytes. A track of data has a file of its own as an image of 2048 bytes a block.
     pub fn of_album(album: &Album, gap: u32, files: &[String]) -> Self {
         let apart = files.len() > 1;
         let mut tracks = Vec::new();
-        let mut at = 0;
+        let mut at = u32::try_from(album.before_sound()).unwrap_or(u32::MAX);
+        if album.disc.data_track {
+            tracks.push(CueTrack {
+                number: 1,
+                mode: if apart { Mode::Mode1 } else { Mode::Mode1Raw },
+                indexes: vec![CueIndex { number: 1, file: 0, at: 0 }],
+                ..CueTrack::default()
+            });
+        }
+        let first = tracks.len();
         for (place, blocks) in album.state.tracks.iter().enumerate() {
             let said = album.track(place);
             let silent = album.gap_before(place, gap);
-            let file = if apart { place } else { 0 };
+            let file = if apart { first + place } else { 0 };
             let begin = if apart { 0 } else { at + silent };
             let index = |number: u8, at: u32| CueIndex { number, file, at };
             let mut indexes = Vec::new();
             let sounding = album.sounding_gap(place);
             if apart && sounding > 0 {
                 let before = album.state.tracks.get(place - 1).copied().unwrap_or_default();
-                indexes.push(CueIndex { number: 0, file: place - 1, at: before.saturating_sub(sounding) });
+                indexes.push(CueIndex { number: 0, file: file - 1, at: before.saturating_sub(sounding) });
             } else if !apart && sounding + silent > 0 {
                 indexes.push(index(0, at.saturating_sub(sounding)));
             }
@@ -34,7 +44,7 @@ impl CueSheet {
             let later = said.indexes.iter().filter(|point| *point < blocks);
             indexes.extend((2..).zip(later).map(|(number, point)| index(number, begin + point)));
             tracks.push(CueTrack {
-                number: u8::try_from(place + 1).unwrap_or(u8::MAX),
+                number: u8::try_from(first + place + 1).unwrap_or(u8::MAX),
                 pre_gap: if apart { silent } else { 0 },
                 indexes,
                 properties: TrackProperties {
@@ -55,7 +65,11 @@ impl CueSheet {
             upc_ean: album.disc.upc_ean.clone(),
             ..DiscProperties::default()
         };
-        Self { disc, files: files.iter().map(|name| named(name)).collect(), tracks, cd_text_file: None }
+        let mut files: Vec<CueFile> = files.iter().map(|name| named(name)).collect();
+        if let Some(image) = files.first_mut().filter(|_| album.disc.data_track) {
+            image.kind = FileKind::Binary;
+        }
+        Self { disc, files, tracks, cd_text_file: None }
     }
 
     /// The sheet of a disc that was read, whose sectors lie in `file` from block 0 on; later sessions have files of their own,
@@ -209,17 +223,18 @@ mod tests {
     prop_compose! {
         fn album()(
             tracks in prop::collection::vec(track(), 1..12), texts in texts(), disc_id in text(), genre in text(),
-            coded in any::<bool>(), gapless in any::<bool>(),
+            coded in any::<bool>(), gapless in any::<bool>(), data_track in any::<bool>(), image in 24_u64..5000,
         ) -> Album {
             let (tracks, blocks): (Vec<_>, Vec<_>) = tracks.into_iter().unzip();
             Album {
                 state: AlbumState { tracks: blocks, ..AlbumState::default() },
                 disc: DiscProperties {
-                    texts, disc_id, genre, gapless,
+                    texts, disc_id, genre, gapless, data_track,
                     upc_ean: if coded { "4012345123456".into() } else { String::new() },
                     ..DiscProperties::default()
                 },
                 tracks,
+                image,
                 ..Album::default()
             }
         }
@@ -258,7 +273,7 @@ mod tests {
         #[test]
         fn the_sheet_of_any_album_reads_as_it_was_written(album in album(), apart in any::<bool>()) {
             let files: Vec<String> = match apart {
-                true => (0..album.state.tracks.len()).map(|at| format!("{at}.flac")).collect(),
+                true => (0..album.state.tracks.len() + usize::from(album.disc.data_track)).map(|at| format!("{at}.flac")).collect(),
                 false => vec!["The \u{e4}lbum.bin".into()],
             };
             let sheet = CueSheet::of_album(&album, 150, &files);
@@ -287,21 +302,42 @@ mod tests {
             isrc: "DEA123456789".into(),
             ..TrackProperties::default()
         };
+        let sheet = |album: &Album, files: &[&str]| {
+            let files: Vec<String> = files.iter().map(|&name| name.to_owned()).collect();
+            CueSheet::of_album(album, 150, &files).to_string()
+        };
+        assert_eq!(
+            sheet(&album, &["all.bin"]),
+            "TITLE \"The ''Best''\"\nFILE \"all.bin\" BINARY\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    \
+             ISRC DEA123456789\n    INDEX 00 00:04:25\n    INDEX 01 00:05:25\n    INDEX 02 00:06:50\n  TRACK 03 AUDIO\n    \
+             INDEX 00 00:12:00\n    INDEX 01 00:14:00\n"
+        );
+        assert_eq!(
+            sheet(&album, &["1.flac", "2.flac", "3.flac"]),
+            "TITLE \"The ''Best''\"\nFILE \"1.flac\" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    \
+             ISRC DEA123456789\n    INDEX 00 00:04:25\nFILE \"2.flac\" WAVE\n    INDEX 01 00:00:00\n    INDEX 02 00:01:25\n\
+             FILE \"3.flac\" WAVE\n  TRACK 03 AUDIO\n    PREGAP 00:02:00\n    INDEX 01 00:00:00\n"
+        );
+    }
+
+    #[test]
+    fn a_track_of_data_is_the_first_of_its_sheet() {
+        let mut album = Album { image: 600, ..Album::default() };
+        album.state.tracks = vec![400, 500];
+        (album.disc.data_track, album.disc.gapless) = (true, true);
         let sheet = |files: &[&str]| {
             let files: Vec<String> = files.iter().map(|&name| name.to_owned()).collect();
             CueSheet::of_album(&album, 150, &files).to_string()
         };
         assert_eq!(
             sheet(&["all.bin"]),
-            "TITLE \"The ''Best''\"\nFILE \"all.bin\" BINARY\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    \
-             ISRC DEA123456789\n    INDEX 00 00:04:25\n    INDEX 01 00:05:25\n    INDEX 02 00:06:50\n  TRACK 03 AUDIO\n    \
-             INDEX 00 00:12:00\n    INDEX 01 00:14:00\n"
+            "FILE \"all.bin\" BINARY\n  TRACK 01 MODE1/2352\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    INDEX 00 00:10:00\n    \
+             INDEX 01 00:12:00\n  TRACK 03 AUDIO\n    INDEX 01 00:17:25\n"
         );
         assert_eq!(
-            sheet(&["1.flac", "2.flac", "3.flac"]),
-            "TITLE \"The ''Best''\"\nFILE \"1.flac\" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    \
-             ISRC DEA123456789\n    INDEX 00 00:04:25\nFILE \"2.flac\" WAVE\n    INDEX 01 00:00:00\n    INDEX 02 00:01:25\n\
-             FILE \"3.flac\" WAVE\n  TRACK 03 AUDIO\n    PREGAP 00:02:00\n    INDEX 01 00:00:00\n"
+            sheet(&["data.iso", "1.flac", "2.flac"]),
+            "FILE \"data.iso\" BINARY\n  TRACK 01 MODE1/2048\n    INDEX 01 00:00:00\nFILE \"1.flac\" WAVE\n  TRACK 02 AUDIO\n    \
+             PREGAP 00:02:00\n    INDEX 01 00:00:00\nFILE \"2.flac\" WAVE\n  TRACK 03 AUDIO\n    INDEX 01 00:00:00\n"
         );
     }
 

@@ -11,7 +11,7 @@ use crate::api::{self, EntryKind, Error, ErrorKind};
 use crate::broker::error::Result;
 use crate::broker::options::{self, Dict};
 use crate::broker::service::Service;
-use crate::broker::session::{Format, Session};
+use crate::broker::session::Session;
 use crate::broker::staging::Source;
 
 /// One entry of a directory as `List` gives it: name, kind, bytes, seconds since 1970.
@@ -29,7 +29,8 @@ pub struct JolietObject {
 impl JolietObject {
     #[zbus(out_args("blocks"))]
     async fn get_total_data_blocks(&self, #[zbus(header)] header: Header<'_>) -> Result<u64> {
-        self.enter(&header, |session| Ok(session.active_recorder()?.free)).await
+        self.enter(&header, |session| session.active_recorder().map(drop)).await?;
+        Ok(self.service.state().data_room(self.session)?.unwrap_or_default())
     }
 
     #[zbus(out_args("blocks"))]
@@ -113,7 +114,7 @@ impl JolietObject {
 }
 
 impl JolietObject {
-    /// Lets the owner in while this is the active format, and reads something of the session.
+    /// Lets the owner in while files can be staged, and reads something of the session.
     async fn enter<T>(
         &self,
         header: &Header<'_>,
@@ -122,7 +123,7 @@ impl JolietObject {
         self.service.visitor(header, self.session).await?;
         let state = self.service.state();
         let session = state.session(self.session)?;
-        session.check_format(Format::Joliet)?;
+        session.check_data()?;
         Ok(read(session)?)
     }
 }

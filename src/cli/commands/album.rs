@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::api::audio::{AUDIO_BLOCK, GAP_MAX, Texts};
 use crate::api::names;
-use crate::audio::Source;
+use crate::audio::Source as Sound;
 use crate::audio::cue::{CueSheet, CueTrack, Sounds, StreamError};
 use crate::cli::args::Bus;
 use crate::cli::client::{Client, Options};
@@ -20,6 +20,7 @@ use crate::cli::view::RecorderView;
 use super::audio::AudioArgs;
 use super::burn::{BurnArgs, kilobytes};
 use super::burning::Burning;
+use super::sources::Source;
 
 /// What is to become an audio disc.
 pub(super) enum Album {
@@ -59,7 +60,7 @@ impl Burning {
         bus: Bus,
         args: &AudioArgs,
         burn: &BurnArgs,
-        album: &Album,
+        (album, data): (&Album, &[Source]),
         screen: &mut Screen,
     ) -> Result<()> {
         self.block = AUDIO_BLOCK;
@@ -69,13 +70,29 @@ impl Burning {
         let recorder = self.recorder.insert(RecorderView::choose(recorders, args.recorder.as_deref())?);
         kilobytes(burn.speed.as_deref(), recorder.kind())?;
         let options = Options::new().object("recorder", &recorder.path).text("client-name", "discmaster");
-        let session = &*self.session.insert(client.open(options).await?);
-        let format = client.select_format(session, names::REDBOOK).await?;
-        client.select_recorder(session, &recorder.path, Options::new()).await?;
+        let session = self.session.insert(client.open(options).await?).clone();
+        let format = client.select_format(&session, names::REDBOOK).await?;
+        client.select_recorder(&session, &recorder.path, Options::new()).await?;
+        if !data.is_empty() {
+            self.set(&format, Options::new().flag("DataTrack", true)).await?;
+            self.stage_data(&session, burn, data, screen).await?;
+        }
         match album {
             Album::Files(files) => self.stage_files(args, &format, files, screen).await,
             Album::Sheet(sheet, folder) => self.stage_sheet(args, &format, sheet, folder, screen).await,
         }
+    }
+
+    /// Takes in what becomes the track of data, through the session's other format.
+    async fn stage_data(
+        &mut self,
+        session: &str,
+        burn: &BurnArgs,
+        data: &[Source],
+        screen: &mut Screen,
+    ) -> Result<()> {
+        let format = format!("{session}/{}", names::JOLIET);
+        self.take_in(&format, burn, data, screen).await
     }
 
     async fn stage_files(
@@ -248,7 +265,7 @@ fn gave_up() -> Failure {
 }
 
 /// Opens a file of a sheet. Sheets keep the name of the file that somebody made another kind of since.
-fn open(folder: &Path, name: &str) -> io::Result<Box<dyn Source>> {
+fn open(folder: &Path, name: &str) -> io::Result<Box<dyn Sound>> {
     let path = folder.join(name.replace('\\', "/"));
     let first = match File::open(&path) {
         Ok(file) => return Ok(Box::new(file)),

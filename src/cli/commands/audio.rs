@@ -12,11 +12,14 @@ use crate::cli::screen::Screen;
 use super::album::Album;
 use super::burn::{BurnArgs, Check};
 use super::burning::Burning;
+use super::sources::sources;
 
 /// Burn an audio disc
 ///
 /// Each FILE becomes a track: WAV, AIFF, CAF, FLAC, ALAC, MP3, Ogg Vorbis or AAC, of any rate and any number of channels. A
 /// single file that ends in .cue is a cue sheet: its tracks, gaps, index points and codes are those of the disc.
+///
+/// With --data a folder becomes the first track, before the sound: computers find its files, and players had better skip it.
 ///
 /// Between files lie two seconds of silence, or nothing with --gapless. A cue sheet says itself where silence lies.
 ///
@@ -26,6 +29,12 @@ pub struct AudioArgs {
     /// Sound files, or a cue sheet
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Put this folder, or file, on the disc as well, in a track of data before the sound; may be given more than once
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Vec<PathBuf>,
+    /// The name of the volume of --data
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub volume: Option<String>,
     /// The recorder, by id or device; needless where there is only one
     #[arg(long, value_name = "ID")]
     pub recorder: Option<String>,
@@ -71,6 +80,7 @@ impl AudioArgs {
             appendable: self.appendable,
             eject: self.eject,
             speed: self.speed.clone(),
+            volume: self.volume.clone(),
             detach: self.detach,
             ..BurnArgs::default()
         }
@@ -83,6 +93,7 @@ impl AudioArgs {
 /// Wrong arguments, those of the service, and an interruption.
 pub async fn run(bus: Bus, args: &AudioArgs, screen: &mut Screen) -> Result<()> {
     let album = Album::of(&args.files)?;
+    let data = sources(&args.data)?;
     if args.gapless && args.track_at_once {
         return Err(Failure::usage(
             "tracks that are written one by one have gaps: leave out --gapless or --track-at-once",
@@ -93,11 +104,16 @@ pub async fn run(bus: Bus, args: &AudioArgs, screen: &mut Screen) -> Result<()> 
             "the disc has a cue sheet already: leave out --write-cue, or give the files",
         ));
     }
+    if args.write_cue.is_some() && !data.is_empty() {
+        return Err(Failure::usage(
+            "a cue sheet names files, and a track of data from a folder has none: leave out --write-cue or --data",
+        ));
+    }
     let burn = args.burn();
     let mut interrupts = Interrupts::take_over()?;
     let mut burning = Burning::default();
     let staged = tokio::select! {
-        staged = burning.stage_album(bus, args, &burn, &album, screen) => Some(staged),
+        staged = burning.stage_album(bus, args, &burn, (&album, &data), screen) => Some(staged),
         () = interrupts.next() => None,
     };
     let Some(staged) = staged else {

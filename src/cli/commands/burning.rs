@@ -69,9 +69,21 @@ impl Burning {
         if client.props(session, "Session").await?.text("Multisession") == "append" {
             screen.say("Going on with the files that are on the disc");
         }
+        self.take_in(&format, args, sources, screen).await
+    }
+
+    /// Takes files into the data format.
+    pub(super) async fn take_in(
+        &mut self,
+        format: &str,
+        args: &BurnArgs,
+        sources: &[Source],
+        screen: &mut Screen,
+    ) -> Result<()> {
+        let (Some(client), Some(events)) = (&self.client, &mut self.events) else { return Err(not_staged()) };
         if let Some(volume) = &args.volume {
             let properties = Options::new().text("VolumeName", volume);
-            client.set(&format, "Joliet", "SetJolietProperties", properties).await?;
+            client.set(format, "Joliet", "SetJolietProperties", properties).await?;
         }
         for source in sources {
             screen.say(&format!("Taking in {}", source.path.display()));
@@ -80,7 +92,7 @@ impl Burning {
                 .flag("overwrite", args.overwrite)
                 .flag("copy", args.copy)
                 .text("special-files", if args.skip_special { "skip" } else { "refuse" });
-            let job = &*self.job.insert(add(client, &format, source, options).await?);
+            let job = &*self.job.insert(add(client, format, source, options).await?);
             let what = Follow { job, medium: "", harmless: true, until: None };
             follow(what, client, events, screen).await?;
             self.job = None;
@@ -171,7 +183,10 @@ impl Burning {
     fn tell(&self, args: &BurnArgs, end: &Completion, screen: &Screen) -> Result<()> {
         let (job, recorder) =
             (self.job.as_deref(), self.recorder.as_ref().map_or("", |recorder| &recorder.id));
-        let bytes = end.number("blocks").map(|blocks| blocks.saturating_mul(self.block as u64));
+        // Blocks of data are shorter than those of sound.
+        let data = end.number("data-blocks").unwrap_or_default().saturating_mul((self.block - BLOCK) as u64);
+        let whole = |blocks: u64| blocks.saturating_mul(self.block as u64).saturating_sub(data);
+        let bytes = end.number("blocks").map(whole);
         if screen.json() {
             return screen.object(&json!({
                 "event": "completed", "job": job, "recorder": recorder, "bytes": bytes,

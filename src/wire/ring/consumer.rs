@@ -57,10 +57,10 @@ impl Consumer {
         })
     }
 
-    /// The same for sound: chunks are whole blocks of `unit` bytes, and any may have fewer than [`CHUNK`].
-    #[must_use]
-    pub fn of_blocks(self, unit: usize) -> Self {
-        Self { unit, uneven: true, ..self }
+    /// From here on chunks are whole blocks of `unit` bytes, and any may have fewer than [`CHUNK`]: for discs of several
+    /// tracks.
+    pub const fn count_in(&mut self, unit: usize) {
+        (self.unit, self.uneven) = (unit, true);
     }
 
     /// Copies the next chunk to the start of `into`, which holds at least [`CHUNK`] bytes. A producer that failed is

@@ -32,10 +32,10 @@ impl Producer {
         Ok(Self { memory, wake: Wake::new(end.wake), head: 0, tail: 0, ended: false, unit: BLOCK })
     }
 
-    /// The same for sound: chunks are whole blocks of `unit` bytes, and any may have fewer than [`CHUNK`].
-    #[must_use]
-    pub fn of_blocks(self, unit: usize) -> Self {
-        Self { unit, ..self }
+    /// From here on chunks are whole blocks of `unit` bytes, and any may have fewer than [`CHUNK`]: for discs of several
+    /// tracks.
+    pub const fn count_in(&mut self, unit: usize) {
+        self.unit = unit;
     }
 
     /// The next chunk to fill, all [`CHUNK`] bytes of it, with unknown content; `None` while the ring is full.

@@ -21,7 +21,7 @@ use super::super::inspect::{self, Look};
 use super::super::speed;
 use super::other_disc;
 use super::verify::Memory;
-use super::write::{Stop, Writer, prefill};
+use super::write::{Form, Stop, Writer, prefill};
 
 /// A plan under way.
 pub(super) struct Run<'r, 'a> {
@@ -33,7 +33,7 @@ pub(super) struct Run<'r, 'a> {
     report: Report,
     /// When the first block was written.
     began: Option<Duration>,
-    /// Blocks of sound on the disc.
+    /// Blocks of data and sound on the disc.
     done: u64,
 }
 
@@ -49,6 +49,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let report = Report {
             start: 0,
             blocks: order.blocks(),
+            data_blocks: order.data.unwrap_or_default().into(),
             simulated: order.options.simulate,
             ..Report::default()
         };
@@ -100,23 +101,14 @@ impl<'r, 'a> Run<'r, 'a> {
                 let scene = self.scene(Doing::Writing);
                 write_text(self.drive, packs).map_err(|trouble| scene.error(&trouble))
             }
-            AudioAct::Silence { from, blocks } => {
-                self.begin_writing();
-                let ended = writer.silence(self.drive, self.ring, *from, *blocks);
-                ended.map_err(|stop| self.stopped(&stop))
+            AudioAct::Silence { from, blocks } => self.zeroes(writer, Form::Sound, *from, *blocks),
+            AudioAct::Zeroes { from, blocks } => self.zeroes(writer, Form::Data, *from, *blocks),
+            AudioAct::Data { from, blocks, post_gap } => {
+                let from = self.track(writer, Form::Data, 1, *from, *blocks)?;
+                self.zeroes(writer, Form::Data, from + blocks.cast_signed(), *post_gap)
             }
             AudioAct::Sound { track, from, blocks } => {
-                self.begin_writing();
-                let from = match from {
-                    Some(from) => *from,
-                    None => self.next_address()?,
-                };
-                tracing::debug!(track, from, blocks, "track");
-                let ended = writer.sound(self.drive, self.ring, from, *blocks);
-                self.done = writer.sounded();
-                ended.map_err(|stop| self.stopped(&stop))?;
-                self.drive.show_tracks(u32::from(*track), self.order.tracks.len() as u32);
-                Ok(())
+                self.track(writer, Form::Sound, *track, *from, *blocks).map(drop)
             }
             AudioAct::Flush => {
                 let scene = self.scene(Doing::Flushing);
@@ -137,13 +129,47 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
+    /// Writes a track out of the ring; where it began.
+    fn track(
+        &mut self,
+        writer: &mut Writer,
+        form: Form,
+        number: u8,
+        from: Option<i32>,
+        blocks: u32,
+    ) -> api::Result<i32> {
+        self.begin_writing();
+        let from = match from {
+            Some(from) => from,
+            None => self.next_address()?,
+        };
+        tracing::debug!(number, from, blocks, ?form, "track");
+        // A block is a block of the disc, however many bytes of it are the host's.
+        self.drive.count_in(form.bytes() as u32);
+        let ended = writer.track(self.drive, self.ring, form, from, blocks);
+        self.done = writer.done();
+        ended.map_err(|stop| self.stopped(&stop))?;
+        self.drive.show_tracks(u32::from(number), self.tracks());
+        Ok(from)
+    }
+
+    fn zeroes(&mut self, writer: &mut Writer, form: Form, from: i32, blocks: u32) -> api::Result<()> {
+        self.begin_writing();
+        let ended = writer.zeroes(self.drive, self.ring, form, from, blocks);
+        ended.map_err(|stop| self.stopped(&stop))
+    }
+
     fn begin_writing(&mut self) {
         if self.began.is_none() {
             self.began = Some(self.drive.host.now());
             self.drive.begin(Phase::Writing, self.order.blocks(), true);
-            let total = self.order.tracks.len() as u32;
-            self.drive.show_tracks(0, total);
+            self.drive.show_tracks(0, self.tracks());
         }
+    }
+
+    /// Tracks of the disc.
+    fn tracks(&self) -> u32 {
+        self.order.numbered().last().map_or(0, |(number, _)| u32::from(number))
     }
 
     /// Where the drive wants the next track.
@@ -195,12 +221,12 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             Stop::Cancelled => api::Error::new(
                 ErrorKind::UserAbort,
-                format!("The burn was cancelled after {done} of {total} blocks of sound. {now}"),
+                format!("The burn was cancelled after {done} of {total} blocks. {now}"),
             ),
             Stop::Source(why) => api::Error::new(
                 ErrorKind::HelperFailed,
                 format!(
-                    "The sound did not arrive whole: {why}. {done} of {total} blocks were written. {now}"
+                    "The tracks did not arrive whole: {why}. {done} of {total} blocks were written. {now}"
                 ),
             )
             .with("source", "ring"),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::api::audio::AUDIO_BLOCK;
-use crate::api::{self, ErrorKind, Phase, Verify, VerifyReport};
+use crate::api::{self, BLOCK, ErrorKind, Phase, Verify, VerifyReport};
 use crate::mmc::cdb::{Cdb, ReadCd};
 use crate::mmc::policy::{During, Verdict, judge};
 use crate::mmc::transport::Data;
@@ -13,6 +13,7 @@ use crate::wire::broker_worker::AudioOrder;
 
 use super::super::drive::{Drive, Pace, Patience};
 use super::super::error::{Scene, Trouble};
+use super::write::Form;
 
 /// Bytes of a sample of both channels.
 const SAMPLE: usize = 4;
@@ -27,6 +28,8 @@ const MARKS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Memory {
     wanted: bool,
+    /// A checksum for each block of data.
+    data: Vec<u32>,
     /// A checksum a block, track by track: where it begins, and its sums.
     tracks: Vec<(i32, Vec<u32>)>,
     /// Loud places, with what is there.
@@ -48,16 +51,28 @@ impl Memory {
     /// `LimitsExceeded`.
     pub fn new(order: &AudioOrder) -> api::Result<Self> {
         let wanted = order.options.verify != Verify::None;
-        let mut tracks = Vec::new();
-        let room = !wanted || tracks.try_reserve_exact(order.tracks.len()).is_ok();
-        if room { Ok(Self { wanted, tracks, marks: Vec::new() }) } else { Err(no_room()) }
+        let (mut tracks, mut data) = (Vec::new(), Vec::new());
+        let blocks = order.data.unwrap_or_default() as usize;
+        let room =
+            tracks.try_reserve_exact(order.tracks.len()).is_ok() && data.try_reserve_exact(blocks).is_ok();
+        if room || !wanted { Ok(Self { wanted, data, tracks, marks: Vec::new() }) } else { Err(no_room()) }
     }
 
     /// Remembers blocks at an address.
-    pub fn remember(&mut self, at: i32, bytes: &[u8]) {
-        if !self.wanted {
-            return;
+    pub fn remember(&mut self, form: Form, at: i32, bytes: &[u8]) {
+        match form {
+            _ if !self.wanted => {}
+            Form::Data => self.data.extend(bytes.chunks_exact(BLOCK).map(crc32fast::hash)),
+            Form::Sound => self.remember_sound(at, bytes),
         }
+    }
+
+    /// The checksums of the track of data.
+    pub fn data(&self) -> &[u32] {
+        &self.data
+    }
+
+    fn remember_sound(&mut self, at: i32, bytes: &[u8]) {
         let next = self.tracks.last().map(|(from, sums)| from + sums.len() as i32);
         if next != Some(at) {
             self.tracks.push((at, Vec::new()));
@@ -85,17 +100,25 @@ impl Memory {
         ends.find(|(from, to)| (*from..*to).contains(&at)).unwrap_or((at, at + 1))
     }
 
-    fn blocks(&self) -> u64 {
+    /// Blocks of sound.
+    pub fn blocks(&self) -> u64 {
         self.tracks.iter().map(|(_, sums)| sums.len() as u64).sum()
     }
 }
 
-/// Compares the disc with what was written.
+/// Compares the disc's sound with what was written. `before` blocks of it were verified already.
 ///
 /// # Errors
 /// `VerifyFailed` naming the first block that differs, `UserAbort`, and what becomes of the link.
-pub(super) fn compare(drive: &mut Drive<'_>, memory: &Memory, scene: Scene<'_>) -> api::Result<Found> {
-    drive.begin(Phase::Verifying, memory.blocks(), true);
+pub(super) fn compare(
+    drive: &mut Drive<'_>,
+    memory: &Memory,
+    before: u64,
+    scene: Scene<'_>,
+) -> api::Result<Found> {
+    drive.count_in(AUDIO_BLOCK as u32);
+    drive.begin(Phase::Verifying, before + memory.blocks(), true);
+    drive.update(|progress| progress.done = before);
     drive.settle(During::Load, READY).map_err(|trouble| scene.error(&trouble))?;
     let offset = match find_offset(drive, memory) {
         Ok(Ok(offset)) => offset,
@@ -105,14 +128,14 @@ pub(super) fn compare(drive: &mut Drive<'_>, memory: &Memory, scene: Scene<'_>) 
         }
         Err(trouble) => return Err(ended(&trouble, scene)),
     };
-    let mut done = 0;
+    let mut done = before;
     // What lies over the edge of a track may not be readable as sound.
     let edge = if offset == 0 { 0 } else { offset.unsigned_abs() as usize * SAMPLE / AUDIO_BLOCK + 1 };
     for (from, sums) in &memory.tracks {
         let inner = sums.get(edge..sums.len().saturating_sub(edge)).unwrap_or_default();
         compare_track(drive, from + edge as i32, inner, offset, &mut done, scene)?;
     }
-    Ok(Found::Same(VerifyReport { blocks: done, full: true }, offset))
+    Ok(Found::Same(VerifyReport { blocks: done - before, full: true }, offset))
 }
 
 fn compare_track(

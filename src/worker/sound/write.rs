@@ -1,19 +1,20 @@
-//! The way of sound from the ring to the drive: chunks of whole blocks, one WRITE each.
+//! The way of an audio disc from the ring to the drive, the track of data before the sound as well: chunks of whole blocks,
+//! one WRITE each.
 
 use std::time::Duration;
 
-use crate::api::Phase;
 use crate::api::audio::AUDIO_BLOCK;
-use crate::mmc::cdb::{Cdb, WriteSound};
+use crate::api::{BLOCK, Phase};
+use crate::mmc::cdb::{Write10, WriteSound};
+use crate::mmc::opcode::Opcode;
 use crate::mmc::policy::{During, Verdict, judge};
 use crate::mmc::transport::Data;
-use crate::wire::ring::{Consumer, RingError, Take};
+use crate::wire::ring::{CHUNK, Consumer, RingError, Take};
 
 use super::super::chunk::Buffer;
 use super::super::drive::{Drive, Pace, Patience};
 use super::super::error::Trouble;
 use super::super::gauge::Gauge;
-use super::CHUNK_BLOCKS;
 use super::verify::Memory;
 
 /// Why writing stopped before its end.
@@ -25,6 +26,30 @@ pub(super) enum Stop {
     Cancelled,
     /// The ring brought something else than was announced; in words.
     Source(String),
+}
+
+/// What blocks hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// 2048 bytes of data (mode 1).
+    Data,
+    /// 2352 bytes of sound.
+    Sound,
+}
+
+impl Form {
+    /// Bytes of a block.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Data => BLOCK,
+            Self::Sound => AUDIO_BLOCK,
+        }
+    }
+
+    /// Blocks of a chunk of the ring, and of a WRITE.
+    const fn chunk(self) -> u32 {
+        (CHUNK / self.bytes()) as u32
+    }
 }
 
 /// Figures for the report.
@@ -42,7 +67,7 @@ pub(super) struct Writer {
     gauge: Gauge,
     memory: Memory,
     stats: Stats,
-    sounded: u64,
+    done: u64,
 }
 
 /// Waits until the ring is full, or holds all there is.
@@ -77,24 +102,25 @@ impl Writer {
             gauge: Gauge::new(buffer_bytes, false),
             memory,
             stats: Stats::default(),
-            sounded: 0,
+            done: 0,
         }
     }
 
-    /// Writes silence.
-    pub fn silence(
+    /// Writes zeroes: silence, or empty data.
+    pub fn zeroes(
         &mut self,
         drive: &mut Drive<'_>,
         ring: &Consumer,
+        form: Form,
         from: i32,
         blocks: u32,
     ) -> Result<(), Stop> {
         self.buffer.all().fill(0);
         let mut done = 0;
         while done < blocks {
-            let now = (blocks - done).min(CHUNK_BLOCKS);
+            let now = (blocks - done).min(form.chunk());
             drive.check_cancel().map_err(|_| Stop::Cancelled)?;
-            self.put(drive, from + done.cast_signed(), now)?;
+            self.put(drive, form, from + done.cast_signed(), now)?;
             done += now;
             self.show(drive, ring, from + done.cast_signed())?;
         }
@@ -102,30 +128,32 @@ impl Writer {
     }
 
     /// Writes a track that comes through the ring.
-    pub fn sound(
+    pub fn track(
         &mut self,
         drive: &mut Drive<'_>,
         ring: &mut Consumer,
+        form: Form,
         from: i32,
         blocks: u32,
     ) -> Result<(), Stop> {
+        ring.count_in(form.bytes());
         let mut done = 0;
         while done < blocks {
             drive.check_cancel().map_err(|_| Stop::Cancelled)?;
-            let now = self.take(drive, ring, blocks - done)?;
+            let now = self.take(drive, ring, form, blocks - done)?;
             let at = from + done.cast_signed();
-            self.memory.remember(at, &self.buffer.all()[..now as usize * AUDIO_BLOCK]);
-            self.put(drive, at, now)?;
+            self.memory.remember(form, at, &self.buffer.all()[..now as usize * form.bytes()]);
+            self.put(drive, form, at, now)?;
             done += now;
-            self.sounded += u64::from(now);
+            self.done += u64::from(now);
             self.show(drive, ring, at)?;
         }
         Ok(())
     }
 
-    /// Blocks of sound that the drive has taken.
-    pub const fn sounded(&self) -> u64 {
-        self.sounded
+    /// Blocks out of the ring that the drive has taken.
+    pub const fn done(&self) -> u64 {
+        self.done
     }
 
     /// After the last block the source says that it was the last.
@@ -143,7 +171,7 @@ impl Writer {
                     }
                 }
                 Ok(Take::Bytes(_)) => {
-                    return Err(Stop::Source("more sound came than was announced".to_owned()));
+                    return Err(Stop::Source("more came than was announced".to_owned()));
                 }
                 Ok(Take::Empty | Take::Failed) => {
                     return Err(Stop::Source("its source never said that it was complete".to_owned()));
@@ -160,13 +188,19 @@ impl Writer {
     }
 
     /// The next chunk, into the buffer; its blocks.
-    fn take(&mut self, drive: &mut Drive<'_>, ring: &mut Consumer, left: u32) -> Result<u32, Stop> {
+    fn take(
+        &mut self,
+        drive: &mut Drive<'_>,
+        ring: &mut Consumer,
+        form: Form,
+        left: u32,
+    ) -> Result<u32, Stop> {
         let (mut waited, since) = (false, drive.host.now());
         loop {
             let bytes = match ring.take(self.buffer.all()) {
                 Ok(Take::Bytes(bytes)) => bytes,
                 Ok(Take::Empty) => {
-                    self.stats.ring_empty += u64::from(!waited && self.sounded > 0);
+                    self.stats.ring_empty += u64::from(!waited && self.done > 0);
                     waited = true;
                     forsaken(drive, since)?;
                     ring.wait(drive.host.wake(), Some(RING_WAIT))
@@ -180,8 +214,8 @@ impl Writer {
                 Ok(Take::Failed) => return Err(Stop::Source("its source failed".to_owned())),
                 Err(error) => return Err(Stop::Source(error.to_string())),
             };
-            let blocks = u32::try_from(bytes / AUDIO_BLOCK).unwrap_or(u32::MAX);
-            if !bytes.is_multiple_of(AUDIO_BLOCK) || !(1..=left.min(CHUNK_BLOCKS)).contains(&blocks) {
+            let blocks = u32::try_from(bytes / form.bytes()).unwrap_or(u32::MAX);
+            if !bytes.is_multiple_of(form.bytes()) || !(1..=left.min(form.chunk())).contains(&blocks) {
                 return Err(Stop::Source(format!(
                     "{bytes} bytes came where at most {left} blocks were left"
                 )));
@@ -192,14 +226,18 @@ impl Writer {
 
     /// Writes the first `blocks` of the buffer. Only a drive that was not ready gets the same WRITE again: of any other
     /// refusal only the drive knows what it took.
-    fn put(&mut self, drive: &mut Drive<'_>, at: i32, blocks: u32) -> Result<(), Stop> {
-        let bytes = blocks as usize * AUDIO_BLOCK;
-        let cdb = WriteSound::new(at, u16::try_from(blocks).unwrap_or(u16::MAX));
+    fn put(&mut self, drive: &mut Drive<'_>, form: Form, at: i32, blocks: u32) -> Result<(), Stop> {
+        let bytes = blocks as usize * form.bytes();
+        let count = u16::try_from(blocks).unwrap_or(u16::MAX);
         let mut patience = Patience::new(drive.host.now(), WRITE, Pace::WRITE);
         loop {
-            let outcome = drive.once(&cdb, Data::ToDrive(&self.buffer.all()[..bytes]), WRITE);
+            let data = Data::ToDrive(&self.buffer.all()[..bytes]);
+            let outcome = match form {
+                Form::Data => drive.once(&Write10::new(at, count), data, WRITE),
+                Form::Sound => drive.once(&WriteSound::new(at, count), data, WRITE),
+            };
             let outcome =
-                outcome.map_err(|source| Stop::Drive(Trouble::link(WriteSound::OPCODE, source), at))?;
+                outcome.map_err(|source| Stop::Drive(Trouble::link(Opcode::WRITE_10, source), at))?;
             let Some(sense) = outcome.status.refusal() else {
                 if outcome.transferred != bytes {
                     let trouble = Trouble::Short { wanted: bytes, given: outcome.transferred };
@@ -216,10 +254,10 @@ impl Writer {
                 Verdict::Retry | Verdict::InProgress if (sense.key, sense.asc) == (2, 0x04) => {
                     patience.step()
                 }
-                _ => return Err(Stop::Drive(Trouble::refused(WriteSound::OPCODE, sense, verdict, why), at)),
+                _ => return Err(Stop::Drive(Trouble::refused(Opcode::WRITE_10, sense, verdict, why), at)),
             };
             if patience.over(drive.host.now()) {
-                return Err(Stop::Drive(Trouble::refused(WriteSound::OPCODE, sense, verdict, why), at));
+                return Err(Stop::Drive(Trouble::refused(Opcode::WRITE_10, sense, verdict, why), at));
             }
             drive.host.pause(pause);
             drive.check_cancel().map_err(|_| Stop::Cancelled)?;
@@ -230,7 +268,7 @@ impl Writer {
 
     fn show(&mut self, drive: &mut Drive<'_>, ring: &Consumer, at: i32) -> Result<(), Stop> {
         self.gauge.look(drive).map_err(|trouble| Stop::Drive(trouble, at))?;
-        let (done, gauge) = (self.sounded, &self.gauge);
+        let (done, gauge) = (self.done, &self.gauge);
         drive.update(|progress| {
             progress.done = done;
             progress.ring_fill = Some(ring.fill());

@@ -89,7 +89,8 @@ pub fn feed(image: Vec<u8>, ending: Ending) -> (Consumer, JoinHandle<()>) {
 pub fn feed_sound(tracks: Vec<Vec<u8>>) -> (Consumer, JoinHandle<()>) {
     let (end, consumer) = ring::create(16 * CHUNK).unwrap();
     let feeder = thread::spawn(move || {
-        let mut producer = Producer::attach(end).unwrap().of_blocks(AUDIO_BLOCK);
+        let mut producer = Producer::attach(end).unwrap();
+        producer.count_in(AUDIO_BLOCK);
         let whole = CHUNK / AUDIO_BLOCK * AUDIO_BLOCK;
         let poured =
             tracks.iter().flat_map(|track| track.chunks(whole)).all(|chunk| put(&mut producer, chunk));

@@ -30,6 +30,7 @@ fn order(tracks: &[(u32, u32)], options: RecordOptions) -> AudioOrder {
         pre_emphasis: false,
     };
     AudioOrder {
+        data: None,
         tracks: tracks.iter().map(track).collect(),
         catalog: None,
         packs: vec![],

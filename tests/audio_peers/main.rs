@@ -8,9 +8,12 @@
 //! | cdrdao `read-toc` | texts in MS-JIS | Version 1.2.4 ends a text at its first zero byte, where two end one of two bytes a character |
 //! | cdrdao, cue sheets | index points after 01 | It takes their time in the file for one from the track's start: it gets the sheet without them |
 //! | cdrdao, cue sheets | texts | A field that the disc has, every track must have as well: it gets the sheet without texts |
+//! | cd-info | texts behind an empty one | libcdio 2.1 takes the text for that of the track before, until the next pack begins |
 //! | cd-info | texts in MS-JIS, and of all languages but one | libcdio 2.1 shows the first language, byte by byte |
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod mixed;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
