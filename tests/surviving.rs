@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use support::burner::{Burner, content, object};
+use support::processes::{STAGER, helper};
 use support::{Bench, Client, DEADLINE, options};
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
@@ -97,6 +100,46 @@ async fn a_burn_goes_on_through_brokers_that_are_killed_and_asked_to_end() {
     burner.close().await.unwrap();
     let store = bench.store.as_mut().unwrap();
     eventually("nothing is kept but the memory", async || store.names() == ["memory"]).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_has_no_order_yet_when_its_broker_is_killed_keeps_no_other_out() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
+    bench.control("vd0", &["fault", "get-configuration hang(2s)"]);
+    let job = burner.record().await.unwrap();
+    // Its broker has had it kept, and is killed right then.
+    let (worker, theirs) = UnixStream::pair().unwrap();
+    bench.store.as_mut().unwrap().put("worker-vd0", theirs.into());
+    restart(&mut bench, Signal::SIGKILL);
+    let store = bench.store.as_mut().unwrap();
+    worker.set_nonblocking(true).unwrap();
+    eventually("the worker hears that nobody is there", async || {
+        store.names();
+        (&worker).read(&mut [0]).is_ok_and(|read| read == 0)
+    })
+    .await;
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    assert!(read_back(&bench) == content(70_000));
+}
+
+#[tokio::test]
+async fn a_burn_whose_files_die_with_their_stager_before_it_has_begun_ends_with_the_disc_untouched() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
+    bench.control("vd0", &["fault", "get-configuration hang(2s)"]);
+    let job = burner.record().await.unwrap();
+    let stager = helper(bench.daemon_pid(), STAGER);
+    bench.signal_daemon(Signal::SIGKILL);
+    bench.daemon_ended();
+    stager.kill().await;
+    bench.start_daemon();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert_eq!((success, error.as_str()), (false, "org.discmaster1.Error.HelperFailed"), "{message}");
+    assert!(message.contains("add the files again"), "{message}");
+    burner.client.looked_at("vd0").await;
+    assert!(burner.client.property::<bool>(VD0, "Medium", "Blank").await.unwrap());
 }
 
 #[tokio::test]

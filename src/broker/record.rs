@@ -23,7 +23,7 @@ use crate::api::{
     RecordOptions, Report, Result, Unfinished, names,
 };
 use crate::wire::broker_stager::{Ask, AudioAsk};
-use crate::wire::broker_worker::{AudioOrder, Expected, RecordOrder, ToWorker};
+use crate::wire::broker_worker::{AudioOrder, Expected, NO_ORDER, RecordOrder, ToWorker};
 use crate::wire::ring;
 
 mod unfinished;
@@ -184,22 +184,30 @@ impl Service {
     /// Goes on with a burn of an earlier broker, or begins it anew where its worker had no order yet.
     pub fn resume_burn(&self, begun: Begun, turn: Turn) {
         let Begun { handle, about, wishes, ordered, worker, feed, .. } = begun;
-        let (session, selection, stager, progress, album) = {
+        let (session, selection, lost, stager, progress, album) = {
             let state = self.state();
             let number = about.session.unwrap_or_default();
             let session = state.sessions.get(&number);
             let selection = session.and_then(|session| session.selection.clone());
+            let lost = !ordered && session.is_some_and(|session| !session.holds_anything());
             let progress = state.jobs.get(handle.number).map(|job| job.progress);
             let album = session
                 .filter(|session| session.format == Some(Format::Redbook))
                 .map(|session| audio::ordered(&session.album, state.gap(session)));
-            (number, selection, session.and_then(|session| session.stager.clone()), progress, album)
+            let stager = session.and_then(|session| session.stager.clone());
+            (number, selection, lost, stager, progress, album)
         };
         let Some(selection) = selection else {
             let message = "The session of this burn is gone. If a disc was being written, look at it before you use it again.";
             let lost = Error::new(ErrorKind::Generic, message);
             return self.end_begun(Begun { handle, about, wishes, ordered, worker, feed, lock: None }, lost);
         };
+        if lost {
+            let message = "The process that held the staged image died while the service started again, and the image with it. \
+                           The disc was not touched: add the files again.";
+            let error = Error::new(ErrorKind::HelperFailed, message).with("source", "stager");
+            return self.end_begun(Begun { handle, about, wishes, ordered, worker, feed, lock: None }, error);
+        }
         let (service, options) = (self.clone(), wishes.unwrap_or_default());
         let events = progress.filter(|_| ordered).map(|told| BurnEvents::told(&told)).unwrap_or_default();
         let mut burn = Burn { service, session, handle, selection, options, album, events };
@@ -218,7 +226,15 @@ impl Service {
                 Ok(worker) => burn.finish(&turn, worker, feed, Ok(())).await,
                 Err(error) => Err(error),
             };
-            burn.conclude(result, turn);
+            match result {
+                // The earlier broker was killed between its note of the order and the order itself.
+                Err(error) if error.details.get("source") == Some(&Detail::Text(NO_ORDER.to_owned())) => {
+                    tracing::info!("the worker had no order yet: beginning anew");
+                    burn.service.take_back(burn.handle.number);
+                    burn.run(turn).await;
+                }
+                result => burn.conclude(result, turn),
+            }
         });
     }
 }

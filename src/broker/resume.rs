@@ -134,8 +134,10 @@ impl Service {
         }
         for begun in running {
             let number = begun.handle.number;
-            let worker = begun.about.recorder.as_deref().and_then(|id| sockets.remove(&worker_name(id)));
             let ordered = begun.request.is_some();
+            let recorder = begun.about.recorder.as_deref();
+            // One that has no order yet is left behind, to be closed below: it waits for one, and keeps the next worker out.
+            let worker = recorder.filter(|_| ordered).and_then(|id| sockets.remove(&worker_name(id)));
             let (handle, about, wishes, lock) = (begun.handle, begun.about, begun.wishes, begun.lock);
             self.occupy_again(&about, number);
             self.go_on(Begun { handle, about, wishes, ordered, worker, feed: feeds.remove(&number), lock });
@@ -202,7 +204,8 @@ impl Service {
             (Some(next), Some(socket)) => self.adopt_stager(number, next, socket, expected.map(|(_, id)| id)),
             _ => (None, None),
         };
-        let lost = (saved.staged || saved.imported) && link.is_none();
+        let sound = !saved.album.state.is_empty();
+        let lost = (saved.staged || saved.imported || sound) && link.is_none();
         let uid = saved.owner.uid;
         let mut session = Session {
             owner: saved.owner,

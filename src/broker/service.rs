@@ -170,6 +170,14 @@ impl Service {
         self.save();
     }
 
+    /// A job's helpers turned out to have no orders.
+    pub fn take_back(&self, job: u64) {
+        if let Some(job) = self.state().jobs.get_mut(job) {
+            job.ordered = None;
+        }
+        self.save();
+    }
+
     /// Rung when nothing has been open, and nobody has called, for as long as the broker stays then.
     pub fn leave(&self) -> &Notify {
         &self.0.leave

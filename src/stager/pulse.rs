@@ -12,6 +12,8 @@ use crate::wire::broker_stager::{Ask, FromStager, Tell};
 const LISTEN: Duration = Duration::from_millis(20);
 /// How often progress is shown at most.
 const SHOW: Duration = Duration::from_millis(100);
+/// `Again`s that can wait: brokers ask twice, and are killed again and again.
+const MOST_AGAIN: usize = 1024;
 /// Steps between two looks at the clock.
 const STEPS: u32 = 64;
 
@@ -26,7 +28,7 @@ pub struct Pulse<'a> {
     shown: Instant,
     shown_done: u64,
     progress: Progress,
-    again: Option<u32>,
+    again: Vec<u32>,
 }
 
 impl<'a> Pulse<'a> {
@@ -48,7 +50,7 @@ impl<'a> Pulse<'a> {
             shown: now,
             shown_done: 0,
             progress: Progress::begin(phase),
-            again: None,
+            again: Vec::new(),
         }
     }
 
@@ -109,8 +111,8 @@ impl<'a> Pulse<'a> {
                 Ask::Cancel if message.id == self.id => return Err(errors::cancelled()),
                 // One that crossed the end of an earlier request; ours may wait behind it.
                 Ask::Cancel => return self.listen(),
-                Ask::Again => {
-                    self.again = Some(message.id);
+                Ask::Again if self.again.len() < MOST_AGAIN => {
+                    self.again.push(message.id);
                     return self.listen();
                 }
                 other => format!("it asked for {} while another request ran", super::state::name(&other)),
@@ -125,9 +127,9 @@ impl<'a> Pulse<'a> {
         Err(Error::new(ErrorKind::UserAbort, format!("the broker is gone: {ended}")))
     }
 
-    /// The number of an `Again` that came on the way, and is to be answered at the end.
-    pub const fn again(&self) -> Option<u32> {
-        self.again
+    /// The numbers of those `Again` that came on the way, and are to be answered at the end.
+    pub fn again(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.again)
     }
 
     /// Whether the broker was lost on the way.

@@ -81,7 +81,7 @@ fn handle(
         }
         other => other,
     };
-    if let (Some(id), Ok(())) = (again, &sent) {
+    for id in again.into_iter().filter(|_| sent.is_ok()) {
         say_again(channel, image.as_mut(), None, id)?;
     }
     match sent {

@@ -160,6 +160,9 @@ pub struct Expected {
     pub free_blocks: u64,
 }
 
+/// The detail `source` of the error that answers `Again` where no order has come.
+pub const NO_ORDER: &str = "order";
+
 /// What a worker tells the broker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {

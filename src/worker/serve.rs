@@ -6,7 +6,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
 
 use crate::api::{self, Device, ErrorKind, Inspection, Report};
 use crate::mmc::transport::Traced;
-use crate::wire::broker_worker::{FromWorker, ReadOrder, ToWorker};
+use crate::wire::broker_worker::{FromWorker, NO_ORDER, ReadOrder, ToWorker};
 use crate::wire::ring::{Consumer, RingEnd};
 use crate::wire::{Channel, ChannelError};
 
@@ -157,7 +157,8 @@ fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTranspor
 /// The end of an order that never came.
 fn nothing_done() -> FromWorker {
     let message = "The order did not reach the worker. Nothing was written: call again.";
-    FromWorker::Done { result: Err(api::Error::new(ErrorKind::HelperFailed, message)), inspection: None }
+    let error = api::Error::new(ErrorKind::HelperFailed, message).with("source", NO_ORDER);
+    FromWorker::Done { result: Err(error), inspection: None }
 }
 
 /// Does what is asked and looks at the drive again; the answer, and whether the broker is gone.

@@ -153,6 +153,12 @@ impl Store {
         self.ear.address()
     }
 
+    /// Keeps something under a name, as if the broker had asked for it.
+    pub fn put(&mut self, name: &str, fd: OwnedFd) {
+        self.take_in();
+        self.kept.push((name.to_owned(), fd));
+    }
+
     /// The names of what is kept now, in order.
     pub fn names(&mut self) -> Vec<String> {
         self.take_in();

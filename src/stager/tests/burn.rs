@@ -20,6 +20,21 @@ fn an_image_goes_through_the_ring_again_and_again() {
 }
 
 #[test]
+fn whoever_asks_again_on_the_way_is_answered_at_the_end_as_often_as_asked() {
+    let mut bench = Bench::new();
+    bench.file("big", vec![7; 40 * CHUNK]);
+    bench.add_in().unwrap();
+    bench.plan().unwrap();
+    let (id, mut consumer) = bench.feed();
+    let asked: Vec<u32> = (0..3).map(|_| bench.send(Ask::Again, &[])).collect();
+    assert_eq!(drain(&mut consumer, &mut Vec::new()), Take::End);
+    bench.answer(id).unwrap();
+    for id in asked {
+        assert!(matches!(bench.answer(id), Ok(Answer::Staged { anything: true, .. })));
+    }
+}
+
+#[test]
 fn an_image_that_was_not_laid_out_since_its_last_change_is_not_streamed() {
     let mut bench = Bench::new();
     bench.file("a", "x");

@@ -1,7 +1,7 @@
 # Clients, their connections and the service are killed at random moments, and the service is restarted again and again: every disc completes and
 # verifies, and nothing leaks. VM_KILLS is how many of each (6), VM_SEED makes a run again.
 # recorders: --media @first.disc --create dvd+rw
-# deadline: 1800
+# deadline: 7200
 # long: yes
 . /host/lib.sh
 install_discmaster || exit 1
