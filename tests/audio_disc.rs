@@ -159,9 +159,15 @@ async fn tracks_at_once_have_imapis_gaps() {
 
 #[tokio::test]
 async fn a_folder_of_every_kind_of_file_and_a_pipe_become_what_other_decoders_make_of_them() {
+    for at_once in [true, false] {
+        a_folder_and_a_pipe(at_once).await;
+    }
+}
+
+async fn a_folder_and_a_pipe(at_once: bool) {
     let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
     let album = Album::ready(&bench, "vd0").await;
-    album.say(0, options([("Gapless", true.into())])).await;
+    album.say(0, options([("Gapless", at_once.into()), ("TrackAtOnce", (!at_once).into())])).await;
     let sound = noise(420, 7);
     let wav = album.wav("a.wav", &sound);
     let folder = bench.dir().to_owned();
@@ -208,13 +214,19 @@ async fn a_folder_of_every_kind_of_file_and_a_pipe_become_what_other_decoders_ma
     assert_eq!((ended.name.as_str(), ended.message.as_str()), ("", ""));
     let disc = exported(&mut bench, "vd0");
     assert_eq!(disc.sheet.tracks.len(), 7);
+    // A track at once has two blocks that run out behind it.
+    let run_out = if at_once { 0 } else { 2 * BLOCK };
     for at in [0, 1, 2, 3, 6] {
-        assert!(disc.track(at) == sound.as_slice(), "track {}", at + 1);
+        let (track, behind) = disc.track(at).split_at(sound.len());
+        assert!(track == sound.as_slice(), "track {}", at + 1);
+        assert!(behind == vec![0; run_out], "something sounds behind track {}", at + 1);
+        let gap = if at_once || at == 0 { 0 } else { 150 * BLOCK };
+        assert!(disc.gap(at) == vec![0; gap], "the gap before track {}", at + 1);
     }
     for (at, file) in (4..).zip(&lossy) {
         let judge = judged(file, &path("judge.pcm"));
         let ours = disc.track(at);
-        assert_eq!(ours.len(), judge.len().next_multiple_of(BLOCK), "{file:?}");
+        assert_eq!(ours.len(), judge.len().next_multiple_of(BLOCK) + run_out, "{file:?}");
         assert!(rms(&ours[..judge.len()], &judge) < 1.5, "{file:?}: {}", rms(&ours[..judge.len()], &judge));
     }
 }
@@ -257,8 +269,9 @@ async fn a_simulation_leaves_the_disc_and_the_album_as_they_were_and_a_cancel_sa
 
 #[tokio::test]
 async fn a_cue_sheet_becomes_its_disc_by_one_command() {
-    let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let mut bench = Bench::new().recorder("vd0", "cd-r").recorder("vd1", "cd-r").start().await;
     bench.client().await.looked_at("vd0").await;
+    bench.client().await.looked_at("vd1").await;
     let sound = noise(1500, 9);
     let more = noise(301, 10);
     let album = Wav(&bench).write("The Album.wav", &sound);
@@ -274,15 +287,27 @@ async fn a_cue_sheet_becomes_its_disc_by_one_command() {
     );
     let (latin, _, _) = encoding_rs::WINDOWS_1252.encode(text);
     fs::write(bench.dir().join("album.cue"), latin).unwrap();
-    let burned = Command::new(env!("CARGO_BIN_EXE_discmaster"))
-        .args(["--bus=session", "audio", "album.cue", "--cd-text", "--verify"])
-        .current_dir(bench.dir())
-        .env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&burned.stderr);
-    assert!(burned.status.success(), "{said}");
-    assert!(said.contains("every block was verified"), "{said}");
+    for (recorder, way) in [("vd0", "--cd-text"), ("vd1", "--track-at-once")] {
+        let burned = Command::new(env!("CARGO_BIN_EXE_discmaster"))
+            .args(["--bus=session", "audio", "album.cue", "--verify", "--recorder", recorder, way])
+            .current_dir(bench.dir())
+            .env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&burned.stderr);
+        assert!(burned.status.success(), "{said}");
+        assert!(said.contains("every block was verified"), "{said}");
+    }
+    // What sounds in a gap ends the track before it, and the drive puts a gap of its own behind that.
+    let disc = exported(&mut bench, "vd1");
+    assert!(
+        disc.track(0).starts_with(&sound[..600 * BLOCK]) && disc.track(1).starts_with(&sound[600 * BLOCK..])
+    );
+    assert!(disc.track(2).starts_with(&more[..more.len() - 1000]));
+    assert_eq!(disc.sheet.tracks[0].properties.isrc, "DEABC0712345");
+    for at in [1, 2] {
+        assert!(disc.gap(at) == [0; 150 * BLOCK], "the gap before track {}", at + 1);
+    }
 
     let disc = exported(&mut bench, "vd0");
     assert!(disc.track(0) == &sound[..450 * BLOCK] && disc.track(1) == &sound[600 * BLOCK..]);

@@ -94,8 +94,16 @@ pub fn plan_audio(facts: &Facts, masters: bool, order: &AudioOrder) -> Result<Au
     let numbered = order.numbered().filter(|(number, _)| *number > 1);
     let gaps: Vec<u32> = numbered.map(|(_, track)| track.gap).collect();
     if !at_once && gaps.contains(&0) {
-        let message = "This drive writes audio tracks one by one, and leaves a gap between them: tracks that follow each \
-                       other without one cannot be recorded. Use another drive, or give the tracks gaps.";
+        let message = match order.at_once {
+            true => {
+                "This drive writes audio tracks one by one, and leaves a gap between them: tracks that follow each other \
+                 without one cannot be recorded. Use another drive, or give the tracks gaps."
+            }
+            false => {
+                "The tracks are to be written one by one (`TrackAtOnce`), which leaves a gap between them, and some are to \
+                 follow each other without one. Give them gaps, or have the session written at once."
+            }
+        };
         return Err(Error::new(ErrorKind::NotSupported, message));
     }
     let cost = |gap: u32| u64::from(gap) + if at_once { 0 } else { RUN_OUT };

@@ -113,7 +113,9 @@ async fn the_sheets_of_a_staged_and_of_a_burned_disc_say_the_same_and_other_prog
     let refused = ["INDEX 02", "INDEX 03", "TITLE", "PERFORMER", "SONGWRITER", "REM"];
     let taken = |line: &&str| !refused.iter().any(|word| line.trim_start().starts_with(word));
     let without: String = staged.lines().filter(taken).map(|line| format!("{line}\n")).collect();
-    for (burn, staged) in [(cdrskin_burns as fn(&Recorder, &Path), &staged), (cdrdao_burns, &without)] {
+    let burners =
+        [(cdrskin_burns as fn(&Recorder, &Path), &staged), (cdrdao_burns, &without), (wodim_burns, &staged)];
+    for (burn, staged) in burners {
         let theirs = Recorder::new("cd-r");
         fs::write(theirs.dir().join("disc.bin"), &programme).unwrap();
         fs::write(theirs.dir().join("disc.cue"), staged).unwrap();
@@ -205,6 +207,37 @@ fn cdrdao_burns(recorder: &Recorder, sheet: &Path) {
         "cdrdao",
         &["write", "-n", "--swap", "--device", "/dev/sr0", "--driver", "generic-mmc:0x10", sheet],
     );
+}
+
+fn wodim_burns(recorder: &Recorder, sheet: &Path) {
+    // It knows sound by its header.
+    let programme = fs::read(recorder.dir().join("disc.bin")).unwrap();
+    fs::write(recorder.dir().join("disc.wav"), wav(&programme)).unwrap();
+    let sheet = fs::read_to_string(recorder.dir().join(sheet)).unwrap();
+    fs::write(recorder.dir().join("wave.cue"), sheet.replace("\"disc.bin\" BINARY", "\"disc.wav\" WAVE"))
+        .unwrap();
+    recorder.run("wodim", &["dev=/dev/sr0", "gracetime=2", "-dao", "-text", "cuefile=wave.cue"]);
+}
+
+#[tokio::test]
+async fn a_disc_of_ninety_nine_tracks_is_one_to_others() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let tracks: Vec<Vec<u8>> = (1..=99).map(|number| sound(300, number)).collect();
+    album.say(0, options([("Gapless", true.into()), ("Title", "Ninety-nine".into())])).await;
+    for (number, track) in (1..).zip(&tracks) {
+        album.track(track).await;
+        album.say(number, options([("Title", format!("No. {number}").into())])).await;
+    }
+    let ended = album.burn([("verify", "full".into())]).await;
+    assert_eq!((ended.name.as_str(), ended.message.as_str()), ("", ""));
+    let ours = unplugged(&mut bench, "vd0");
+    assert!(exported(&ours).0 == tracks.concat(), "the sound is something else");
+    let info = ours.run("cd-info", &["--no-header", "/dev/sr0"]);
+    for line in ["CD-ROM Track List (1 - 99)", "99: 06:34:00  029400 audio", "TITLE: No. 99"] {
+        assert!(info.contains(line), "{line}: {info}");
+    }
+    assert_eq!(ours.violations(), [""; 0]);
 }
 
 #[tokio::test]

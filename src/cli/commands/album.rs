@@ -143,7 +143,8 @@ impl Burning {
         screen: &mut Screen,
     ) -> Result<()> {
         let mut disc = Options::new()
-            .flag("Gapless", true)
+            // Tracks that are written one by one have a gap where the sheet has none.
+            .flag("Gapless", !args.track_at_once)
             .flag("TrackAtOnce", args.track_at_once)
             .text("UpcEan", &sheet.disc.upc_ean);
         if args.cd_text {
