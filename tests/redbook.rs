@@ -40,6 +40,7 @@ const RULES: &[(&str, [&str; 7])] = &[
     ("AddAudioTrackBlocks",          [CLOSED, FORMAT, WRONG, NOT,      NOT,   FINE,  NOT]),
     ("AddAudioTrackStream",          [CLOSED, FORMAT, WRONG, NOT,      NOT,   FINE,  NOT]),
     ("AddAudioFile",                 [CLOSED, FORMAT, WRONG, FINE,     FINE,  OPEN,  FINE]),
+    ("AddDataTrackStream",           [CLOSED, FORMAT, WRONG, ARGS,     ARGS,  ARGS,  ARGS]),
     ("CloseAudioTrack",              [CLOSED, FORMAT, WRONG, NOT,      NOT,   EMPTY, NOT]),
     ("GetRedbookProperties",         [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
     ("SetRedbookProperties",         [CLOSED, FORMAT, WRONG, FINE,     FINE,  FINE,  FINE]),
@@ -286,4 +287,34 @@ async fn beside_a_track_of_data_a_disc_has_ninety_eight_tracks_of_sound() {
     let file = bench.dir().join("file");
     fs::write(&file, "x").unwrap();
     assert_eq!(album.burner.stage(&file).await.unwrap_err().name, "WrongFormat");
+}
+
+#[tokio::test]
+async fn a_track_of_data_comes_ready_made_as_well_wholly_or_not_at_all() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    let image = |name: &str, bytes: u64| {
+        let path = bench.dir().join(name);
+        File::create(&path).unwrap().set_len(bytes).unwrap();
+        path
+    };
+    album.say(0, options([("DataTrack", true.into())])).await;
+    assert_eq!(album.image(&image("whole", 400 * 2048)).await.name, "");
+    assert_eq!(album.counters().await.1, 400 + 150);
+    // What fails leaves the one before; what succeeds replaces it.
+    let total = album.total().await;
+    for (name, bytes, error) in
+        [("cut", 401 * 2048 - 1, IMAGE), ("empty", 0, IMAGE), ("long", (total + 1) * 2048, "DiscFull")]
+    {
+        assert_eq!(album.image(&image(name, bytes)).await.name, error, "{name}");
+        assert_eq!(album.counters().await.1, 400 + 150, "{name}");
+    }
+    assert_eq!(album.image(&image("other", 500 * 2048)).await.name, "");
+    assert_eq!(album.counters().await.1, 500 + 150);
+    // Files would be a second image.
+    assert_eq!(album.burner.stage(&bench.dir().join("whole")).await.unwrap_err().name, WRONG);
+    assert_eq!(album.name("SetRedbookProperties", &(options([("DataTrack", false.into())]),)).await, ARGS);
+    album.track(&vec![1; 300 * BLOCK]).await;
+    let ended = album.burn([("verify", "full".into())]).await;
+    assert_eq!((ended.name.as_str(), ended.message.as_str()), ("", ""));
 }

@@ -33,6 +33,9 @@ pub struct AlbumState {
     pub open: Option<u32>,
     /// The numbers of the tracks that were shorter than four seconds, and were filled up with silence.
     pub padded: Vec<u8>,
+    /// Blocks of the image that was taken in as the track of data.
+    #[serde(default)]
+    pub image: Option<u32>,
 }
 
 impl AlbumState {
@@ -46,7 +49,7 @@ impl AlbumState {
         self.tracks.iter().chain(&self.open).copied().map(u64::from).sum()
     }
 
-    /// Nothing is staged.
+    /// No sound is staged.
     pub fn is_empty(&self) -> bool {
         self.total_tracks() == 0
     }

@@ -19,8 +19,8 @@ use crate::api::audio::{
 };
 use crate::api::language::{Language, Letters};
 use crate::api::{
-    AddSummary, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, RecordOptions,
-    Result,
+    AddSummary, BLOCK, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress,
+    RecordOptions, Result,
 };
 use crate::audio::cd_text::CdText;
 use crate::wire::broker_stager::{Answer, Ask, AudioAsk};
@@ -33,6 +33,8 @@ pub enum SoundSource {
     Stream(OwnedFd),
     /// A file, as a track of its own.
     File(OwnedFd, AudioFileOptions),
+    /// An image, as the track of data.
+    Image(OwnedFd),
 }
 
 /// An addition, from the moment that it is accepted.
@@ -100,10 +102,10 @@ impl Service {
         self.ask_album(session, AudioAsk::Close { room }, None).await
     }
 
-    /// `AddAudioTrackStream` and `AddAudioFile`: starts a job that takes sound in.
+    /// `AddAudioTrackStream`, `AddAudioFile` and `AddDataTrackStream`: starts a job that takes sound in.
     ///
     /// # Errors
-    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`, `Busy`, `TrackOpen`, `TrackNotOpen`, `LimitsExceeded`.
+    /// `NotOpened`, `NoActiveFormat`, `WrongFormat`, `Busy`, `TrackOpen`, `TrackNotOpen`, `InvalidArgs`, `LimitsExceeded`.
     pub fn add_sound(&self, session: u64, source: SoundSource) -> Result<Handle> {
         let handle = {
             let mut guard = self.state();
@@ -119,6 +121,7 @@ impl Service {
                 }
                 (SoundSource::File(..), None) => check_tracks(entry)?,
                 (SoundSource::Stream(_), Some(_)) => {}
+                (SoundSource::Image(_), _) => check_image(entry)?,
             }
             let about = About {
                 operation: Operation::Add,
@@ -150,9 +153,10 @@ impl Service {
         let session = state.session_mut(session)?;
         idle_redbook(session)?;
         let changed = change(session.album.disc.clone())?;
-        if session.album.disc.data_track && !changed.data_track && session.staged {
-            let message = "Files are staged for the track of data: take them out with Remove before DataTrack is set to \
-                           false, or clear everything with ClearFormatContent.";
+        let full = session.staged || session.album.state.image.is_some();
+        if session.album.disc.data_track && !changed.data_track && full {
+            let message = "Something is staged for the track of data: take files out with Remove before DataTrack is set \
+                           to false, or clear everything with ClearFormatContent.";
             return Err(Error::new(ErrorKind::InvalidArgs, message));
         }
         if changed.data_track && session.album.state.total_tracks() >= TRACKS_MAX {
@@ -297,9 +301,14 @@ impl Addition {
         service.report(handle.number, Progress::begin(Phase::Staging));
         let stager = service.stager(session).await?;
         let room = service.state().room(session)?;
+        let image = matches!(source, SoundSource::Image(_));
         let (ask, descriptor, options) = match source {
             SoundSource::Stream(fd) => (AudioAsk::Stream { room }, fd, None),
             SoundSource::File(fd, options) => (AudioAsk::File { options, room }, fd, Some(options)),
+            SoundSource::Image(fd) => {
+                let room = service.state().data_room(session)?.unwrap_or(u64::from(u32::MAX));
+                (AudioAsk::Image { room }, fd, None)
+            }
         };
         let request = stager.begin(Ask::Audio(ask), &[descriptor.as_fd()]).await?;
         drop(descriptor);
@@ -327,7 +336,11 @@ impl Addition {
                 take_texts(entry, brought);
             }
             let added = entry.album.state.sound().saturating_sub(before);
-            let bytes = brought.as_ref().map_or(added * AUDIO_BLOCK as u64, |brought| brought.bytes);
+            let bytes = match (&brought, image) {
+                (Some(brought), _) => brought.bytes,
+                (None, true) => entry.album.image * BLOCK as u64,
+                (None, false) => added * AUDIO_BLOCK as u64,
+            };
             let used_blocks = guard.gap_used(session);
             AddSummary { files: u64::from(options.is_some()), bytes, used_blocks, ..AddSummary::default() }
         };
@@ -371,14 +384,16 @@ pub struct Ordered {
     pub order: AudioOrder,
     /// Blocks that its sound takes, gaps included.
     sound: u64,
+    /// Files become its track of data.
+    from_files: bool,
     /// What the burn's report is to tell.
     pub notes: Vec<String>,
 }
 
 impl Ordered {
-    /// The disc has a track of data before the sound.
-    pub const fn has_data(&self) -> bool {
-        self.order.data.is_some()
+    /// The disc has a track of data that is made of files.
+    pub const fn has_files(&self) -> bool {
+        self.from_files
     }
 
     /// Takes in the length of the image that was laid out for the track of data.
@@ -418,8 +433,8 @@ pub fn ordered(album: &Album, gap: u32) -> Ordered {
     let sound = album.state.sound();
     let gaps: u64 = tracks.iter().map(|track| u64::from(track.gap)).sum();
     let order = AudioOrder {
-        // How long the image is shows when it is laid out.
-        data: album.disc.data_track.then_some(0),
+        // How long an image of files is shows when it is laid out.
+        data: album.disc.data_track.then(|| album.state.image.unwrap_or_default()),
         tracks,
         catalog: album.disc.upc_ean.clone().into_bytes().try_into().ok(),
         packs: text.packs,
@@ -427,7 +442,8 @@ pub fn ordered(album: &Album, gap: u32) -> Ordered {
         options: RecordOptions::default(),
         expected: Expected { profile: 0, next_writable: 0, free_blocks: 0 },
     };
-    Ordered { order, sound: sound + gaps, notes }
+    let from_files = album.disc.data_track && album.state.image.is_none();
+    Ordered { order, sound: sound + gaps, from_files, notes }
 }
 
 /// Refuses a disc that cannot become an audio disc.
@@ -480,6 +496,19 @@ pub fn translation_at(session: &Session, language: Language) -> Result<usize> {
 fn idle_redbook(session: &Session) -> Result<()> {
     session.check_format(Format::Redbook)?;
     session.check_idle()
+}
+
+/// Refuses an image where there is no track of data, or files are staged for it.
+fn check_image(session: &Session) -> Result<()> {
+    let message = match (session.album.disc.data_track, session.staged) {
+        (true, false) => return Ok(()),
+        (false, _) => "The disc has no track of data: set DataTrack with SetRedbookProperties first.",
+        (true, true) => {
+            "Files are staged for the track of data: take them out with Remove before an image is added, or clear everything \
+             with ClearFormatContent."
+        }
+    };
+    Err(Error::new(ErrorKind::InvalidArgs, message))
 }
 
 /// Refuses the track after the last that a disc can have.

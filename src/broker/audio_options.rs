@@ -10,7 +10,7 @@ use crate::api::audio::{
 use crate::api::language::{Language, Letters};
 use crate::api::{Error, ErrorKind, Result};
 
-/// Options of `AddAudioTrackStream`: `wait` b.
+/// Options of `AddAudioTrackStream` and `AddDataTrackStream`: `wait` b.
 ///
 /// # Errors
 /// `InvalidArgs`, for this as for every function here: an unknown key, a wrong type, or a value out of range.

@@ -286,7 +286,7 @@ impl Burn {
         let start = self.selection.start;
         let redirects = start > 0 && self.selection.medium.status == DiscStatus::Other;
         let image = match &self.album {
-            Some(album) if !album.has_data() => 0,
+            Some(album) if !album.has_files() => 0,
             _ => {
                 let plan = stager.begin(Ask::Plan { start, redirects, recorded: None }, &[]).await?;
                 blocks(stager.follow(plan, &self.handle, |_| {}).await?)?
@@ -294,7 +294,7 @@ impl Burn {
         };
         let blocks = match &mut self.album {
             Some(album) => {
-                if album.has_data() {
+                if album.has_files() {
                     album.set_image(image);
                 }
                 album.blocks()

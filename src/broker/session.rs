@@ -193,6 +193,11 @@ impl Session {
     /// `NotOpened`, `NoActiveFormat`, `WrongFormat`.
     pub fn check_data(&self) -> Result<()> {
         match self.active_format()? {
+            Format::Redbook if self.album.state.image.is_some() => {
+                let message = "The track of data has its image already. Clear everything with ClearFormatContent to stage files \
+                               for it instead.";
+                Err(Error::new(ErrorKind::WrongFormat, message))
+            }
             Format::Redbook if self.album.disc.data_track => Ok(()),
             _ => self.check_format(Format::Joliet),
         }
@@ -200,7 +205,7 @@ impl Session {
 
     /// Something is staged, of whatever kind.
     pub fn holds_anything(&self) -> bool {
-        self.staged || !self.album.state.is_empty()
+        self.staged || !self.album.state.is_empty() || self.album.state.image.is_some()
     }
 
     /// The active recorder.
@@ -255,9 +260,9 @@ impl Session {
             Some(album) if album.state.is_empty() => {
                 "No audio track is staged. Add a file, or close an audio track, before RecordDisc."
             }
-            Some(album) if album.disc.data_track && !self.staged => {
-                "The disc is to have a track of data, and no files are staged for it. Add them with the data format's \
-                 methods, or set DataTrack to false, before RecordDisc."
+            Some(album) if album.disc.data_track && !self.staged && album.state.image.is_none() => {
+                "The disc is to have a track of data, and nothing is staged for it. Add files with the data format's \
+                 methods or an image with AddDataTrackStream, or set DataTrack to false, before RecordDisc."
             }
             _ => return Ok(selection),
         };
@@ -281,6 +286,9 @@ impl Session {
     pub fn set_album(&mut self, state: AlbumState) {
         self.album.tracks.truncate(state.total_tracks());
         self.album.translations.iter_mut().for_each(|other| other.tracks.truncate(state.total_tracks()));
+        if let Some(blocks) = state.image {
+            self.album.image = blocks.into();
+        }
         self.album.state = state;
     }
 

@@ -30,16 +30,24 @@ pub fn feed(image: &Image, end: RingEnd, pulse: &mut Pulse<'_>) -> api::Result<(
     })
 }
 
-/// Streams the tracks of an audio disc into the ring, behind the planned image if the disc has a track of `data`.
+/// Streams the tracks of an audio disc into the ring; if the disc has a track of `data`, behind the image that came ready-made
+/// or else the planned one.
 ///
 /// # Errors
 /// As for [`feed`]; `FileAccess` when the stash cannot be read.
 pub fn feed_album(image: &mut Image, data: bool, end: RingEnd, pulse: &mut Pulse<'_>) -> api::Result<()> {
     into_ring(end, |producer| {
-        let before = if data { image.planned()?.0.blocks() } else { 0 };
+        let ready_made = image.sound().0.image().map(|image| u64::from(image.blocks()));
+        let before = match ready_made {
+            _ if !data => 0,
+            Some(blocks) => blocks,
+            None => image.planned()?.0.blocks(),
+        };
         pulse.survive(before + image.sound().0.blocks());
-        if data {
-            stream(image, producer, pulse)?;
+        match image.sound().0.image() {
+            _ if !data => {}
+            Some(image) => image.stream_out(producer, pulse)?,
+            None => stream(image, producer, pulse)?,
         }
         image.sound().0.stream_out(producer, before, pulse)
     })

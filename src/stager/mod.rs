@@ -18,6 +18,7 @@
 //! - `errors`: the sentences
 
 mod contents;
+mod data_track;
 mod errors;
 mod feed;
 mod identity;

@@ -166,7 +166,10 @@ fn answer(image: &mut Image, ask: Ask, fds: Vec<OwnedFd>, pulse: &mut Pulse<'_>)
 
 const fn phase(ask: &Ask) -> Phase {
     match ask {
-        Ask::Add { .. } | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. }) => Phase::Staging,
+        Ask::Add { .. }
+        | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. } | AudioAsk::Image { .. }) => {
+            Phase::Staging
+        }
         Ask::Begin(_)
         | Ask::Import { .. }
         | Ask::Forget

@@ -9,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{FileType, fstat, ftruncate};
 use rustix::io::{Errno, pread, pwrite};
 
+use super::data_track::DataTrack;
 use super::feed::{feed_album, ring_failed};
 use super::plan::Image;
 use super::pulse::Pulse;
@@ -33,6 +34,8 @@ pub struct Sound {
     file: Option<OwnedFd>,
     tracks: Vec<Track>,
     open: bool,
+    /// What becomes the track of data before them, where that comes ready-made.
+    image: Option<DataTrack>,
 }
 
 /// A track's place in the file.
@@ -75,6 +78,11 @@ pub fn answer(
             }
         }
         AudioAsk::Close { room } => sound.close(room, stash)?,
+        AudioAsk::Image { room } => {
+            if let Some(fd) = fds.next() {
+                sound.set_image(fd, room, stash, pulse)?;
+            }
+        }
         AudioAsk::Feed { data } => {
             if let (Some(memory), Some(wake)) = (fds.next(), fds.next()) {
                 feed_album(image, data, RingEnd { memory, wake }, pulse)?;
@@ -94,6 +102,7 @@ impl Sound {
             tracks: self.tracks[..closed].iter().map(|track| track.blocks).collect(),
             open: self.tracks.get(closed).map(blocks),
             padded: padded.collect(),
+            image: self.image.as_ref().map(DataTrack::blocks),
         }
     }
 
@@ -298,6 +307,27 @@ impl Sound {
         Ok(())
     }
 
+    /// Takes in an image that becomes the track of data, instead of any before it.
+    ///
+    /// # Errors
+    /// As for [`DataTrack::take`]; the one before stays then.
+    pub fn set_image(
+        &mut self,
+        source: OwnedFd,
+        room: u64,
+        stash: &Stash,
+        pulse: &mut Pulse<'_>,
+    ) -> Result<()> {
+        let left = stash.quota().saturating_sub(self.end());
+        self.image = Some(DataTrack::take(source, room, left, stash, pulse)?);
+        Ok(())
+    }
+
+    /// What becomes the track of data, where that came ready-made.
+    pub const fn image(&self) -> Option<&DataTrack> {
+        self.image.as_ref()
+    }
+
     /// Blocks of the closed tracks.
     pub fn blocks(&self) -> u64 {
         self.closed().iter().map(|track| u64::from(track.blocks)).sum()
@@ -376,7 +406,8 @@ impl Sound {
     }
 
     fn check_quota(&self, end: u64, stash: &Stash) -> Result<()> {
-        if end <= stash.quota() {
+        let image = self.image.as_ref().map_or(0, DataTrack::bytes);
+        if end.saturating_add(image) <= stash.quota() {
             return Ok(());
         }
         let message = format!(
@@ -433,14 +464,14 @@ impl Seek for AtPlaces {
 }
 
 /// Waits until a source has something, or the broker does.
-fn ready(source: &File, pulse: &mut Pulse<'_>) -> Result<bool> {
+pub(super) fn ready(source: &File, pulse: &mut Pulse<'_>) -> Result<bool> {
     let watch = pulse.watch();
     let mut waiting = vec![PollFd::new(source.as_fd(), PollFlags::POLLIN)];
     waiting.extend(watch.map(|watch| PollFd::new(watch, PollFlags::POLLIN)));
     match poll(&mut waiting, PollTimeout::from(100_u8)) {
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(errno) => {
-            let message = format!("The sound could not be waited for: {errno}.");
+            let message = format!("What is to be added could not be waited for: {errno}.");
             return Err(Error::new(ErrorKind::FileUnreadable, message));
         }
     }
@@ -488,7 +519,7 @@ fn name_of(file: &OwnedFd) -> String {
     super::errors::brief(&path).into_owned()
 }
 
-fn write_all(file: &OwnedFd, bytes: &[u8], at: u64, stash: &Stash) -> Result<()> {
+pub(super) fn write_all(file: &OwnedFd, bytes: &[u8], at: u64, stash: &Stash) -> Result<()> {
     let (mut rest, mut to) = (bytes, at);
     while !rest.is_empty() {
         match pwrite(file, rest, to) {
@@ -498,7 +529,7 @@ fn write_all(file: &OwnedFd, bytes: &[u8], at: u64, stash: &Stash) -> Result<()>
                 to += written as u64;
             }
             Err(Errno::NOSPC | Errno::DQUOT) => {
-                let message = "There is no room left for the sound in the stash. Record what is staged, clear it, or make \
+                let message = "There is no room left in the stash. Record what is staged, clear it, or make \
                                room on its file system.";
                 return Err(Error::new(ErrorKind::NotEnoughDiskForStash, message));
             }
@@ -508,7 +539,7 @@ fn write_all(file: &OwnedFd, bytes: &[u8], at: u64, stash: &Stash) -> Result<()>
     Ok(())
 }
 
-fn read_exactly(file: &OwnedFd, buffer: &mut [u8], at: u64) -> Result<()> {
+pub(super) fn read_exactly(file: &OwnedFd, buffer: &mut [u8], at: u64) -> Result<()> {
     let mut done = 0;
     while done < buffer.len() {
         match pread(file, &mut buffer[done..], at + done as u64) {

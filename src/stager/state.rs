@@ -36,7 +36,7 @@ pub const fn descriptors(ask: &Ask) -> (usize, usize) {
         Ask::Add { path: None, .. }
         | Ask::Import { .. }
         | Ask::Plan { recorded: Some(_), .. }
-        | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. }) => (1, 1),
+        | Ask::Audio(AudioAsk::Stream { .. } | AudioAsk::File { .. } | AudioAsk::Image { .. }) => (1, 1),
         Ask::Feed | Ask::Audio(AudioAsk::Feed { .. }) => (2, 2),
         Ask::Add { path: Some(_), .. }
         | Ask::Begin(_)
@@ -70,6 +70,7 @@ pub const fn name(ask: &Ask) -> &'static str {
         Ask::Audio(AudioAsk::Stream { .. }) => "Stream",
         Ask::Audio(AudioAsk::File { .. }) => "File",
         Ask::Audio(AudioAsk::Close { .. }) => "Close",
+        Ask::Audio(AudioAsk::Image { .. }) => "Image",
         Ask::Audio(AudioAsk::Feed { .. }) => "Feed",
         Ask::Again => "Again",
         Ask::Cancel => "Cancel",

@@ -96,10 +96,15 @@ pub enum AudioAsk {
         /// Blocks that may still be added to it.
         room: u64,
     },
+    /// Take in the image, out of the descriptor that travels with the frame, that becomes the track of data.
+    Image {
+        /// Blocks that it may take.
+        room: u64,
+    },
     /// Stream the tracks' sound into the ring, whose two descriptors (memory, wake) travel with the frame. Every track
     /// begins a chunk, and every chunk is whole blocks.
     Feed {
-        /// The planned image comes first, in chunks of its own blocks.
+        /// The image that was taken in, or else the planned one, comes first, in chunks of its own blocks.
         data: bool,
     },
 }

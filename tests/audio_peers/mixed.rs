@@ -188,3 +188,18 @@ async fn one_command_makes_a_disc_of_files_and_sound() {
     assert!(pvd.contains("EXTRAS"), "{pvd}");
     assert_same(&listing(&ours.dir().join("out")), &listing(&folder));
 }
+
+#[tokio::test]
+async fn a_disc_that_was_read_whole_is_burned_again_from_its_cue_sheet() {
+    let (ours, _bench, ..) = burned(true).await;
+    let (bin, sheet) = exported(&ours);
+    let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    fs::write(bench.dir().join("exported.bin"), &bin).unwrap();
+    fs::write(bench.dir().join("game.cue"), &sheet).unwrap();
+    let again = discmaster(&bench).args(["audio", "--verify", "game.cue"]).output().unwrap();
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.success() && said.contains("every block was verified"), "{said}");
+    let copy = unplugged(&mut bench, "vd0");
+    let (copied, copied_sheet) = exported(&copy);
+    assert!(copied == bin, "the copy differs: {sheet}{copied_sheet}");
+}

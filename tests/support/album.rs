@@ -66,6 +66,7 @@ impl Album {
             "CreateAudioTrack" => self.create().await,
             "AddAudioTrackBlocks" => self.blocks(&[0; BLOCK]).await,
             "AddAudioTrackStream" => self.stream(&wav).await.name,
+            "AddDataTrackStream" => self.image(&wav).await.name,
             "AddAudioFile" => self.file(&wav, []).await.name,
             "SetRedbookProperties" => {
                 self.name("SetRedbookProperties", &(options([("Title", "A".into())]),)).await
@@ -102,10 +103,18 @@ impl Album {
     }
 
     pub async fn stream(&self, path: &Path) -> Refusal {
+        self.take_in("AddAudioTrackStream", path).await
+    }
+
+    /// `AddDataTrackStream`.
+    pub async fn image(&self, path: &Path) -> Refusal {
+        self.take_in("AddDataTrackStream", path).await
+    }
+
+    async fn take_in(&self, method: &str, path: &Path) -> Refusal {
         let file = File::open(path).unwrap();
         let body = (Fd::from(&file), options([("wait", true.into())]));
-        let refusal =
-            self.burner.client.refusal(&self.redbook, "Redbook", "AddAudioTrackStream", &body).await;
+        let refusal = self.burner.client.refusal(&self.redbook, "Redbook", method, &body).await;
         refusal.unwrap_or_else(|| Refusal::new("", String::new()))
     }
 

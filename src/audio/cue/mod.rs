@@ -3,10 +3,12 @@
 //! - `text`: from bytes in whatever encoding to characters
 //! - `parse`: what a sheet says
 //! - `stream`: the sound that it speaks of
+//! - `image`: the data that it speaks of
 //! - `write`: a sheet that says it
 //! - `describe`: sheets of discs, staged or read
 
 mod describe;
+mod image;
 mod parse;
 mod stream;
 mod text;
@@ -14,6 +16,7 @@ mod write;
 
 use crate::api::audio::{DiscProperties, TrackProperties};
 
+pub use image::write_image;
 pub use parse::{CueError, SHEET_MAX};
 pub use stream::{Sounds, StreamError};
 pub use text::decode;

@@ -20,8 +20,35 @@ pub enum StreamError {
         track: u8,
     },
     /// The track holds no sound.
-    #[error("track {0} is a data track, and this is an audio disc")]
+    #[error("track {0} is a data track, and only a disc's first track can be one before sound")]
     Data(u8),
+    /// The track of data is of a kind that is not recorded.
+    #[error("track {0} holds data of mode 2, and only mode 1 is recorded")]
+    Mode2(u8),
+    /// Data of 2048 bytes a block lie in one file with sound.
+    #[error(
+        "{name} holds data without headers, and sound: give the data a file of its own, or whole sectors (MODE1/2352)"
+    )]
+    Shared {
+        /// The file.
+        name: String,
+    },
+    /// A sector is none of mode 1.
+    #[error("block {block} of {name} is no sector of mode 1")]
+    NoSector {
+        /// The file.
+        name: String,
+        /// The block, from the beginning of the file.
+        block: u32,
+    },
+    /// A file ends within the track of data.
+    #[error("{name} ends within block {block}, which belongs to the track of data")]
+    Cut {
+        /// The file.
+        name: String,
+        /// The block, from the beginning of the file.
+        block: u32,
+    },
     /// The sound could not be passed on.
     #[error("the sound could not be passed on: {0}")]
     Sink(#[source] io::Error),

@@ -94,6 +94,19 @@ impl RedbookObject {
         reply_with_job(&self.service, job, wait).await
     }
 
+    #[zbus(out_args("job"))]
+    async fn add_data_track_stream(
+        &self,
+        image: OwnedFd,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath> {
+        self.enter(&header, |_, _| Ok(())).await?;
+        let wait = options::stream(options)?;
+        let job = self.service.add_sound(self.session, SoundSource::Image(image.into()))?;
+        reply_with_job(&self.service, job, wait).await
+    }
+
     async fn close_audio_track(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.enter(&header, |_, _| Ok(())).await?;
         Ok(self.service.close_audio_track(self.session).await?)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::api::audio::{AUDIO_BLOCK, GAP_MAX, Texts};
 use crate::api::names;
 use crate::audio::Source as Sound;
-use crate::audio::cue::{CueSheet, CueTrack, Sounds, StreamError};
+use crate::audio::cue::{CueSheet, CueTrack, Sounds, StreamError, write_image};
 use crate::cli::args::Bus;
 use crate::cli::client::{Client, Options};
 use crate::cli::exit::Exit;
@@ -142,10 +142,16 @@ impl Burning {
         folder: &Path,
         screen: &mut Screen,
     ) -> Result<()> {
+        let wrong = |error: StreamError| Failure::usage(format!("the cue sheet cannot be burned: {error}"));
+        let data = usize::from(sheet.begins_with_data().map_err(wrong)?);
+        if data > 0 && !args.data.is_empty() {
+            return Err(Failure::usage("the cue sheet has a track of data already: leave out --data"));
+        }
         let mut disc = Options::new()
             // Tracks that are written one by one have a gap where the sheet has none.
             .flag("Gapless", !args.track_at_once)
             .flag("TrackAtOnce", args.track_at_once)
+            .flag("DataTrack", data > 0 || !args.data.is_empty())
             .text("UpcEan", &sheet.disc.upc_ean);
         if args.cd_text {
             disc = texts(disc, &sheet.disc.texts)
@@ -153,12 +159,14 @@ impl Burning {
                 .text("DiscId", &sheet.disc.disc_id);
         }
         self.set(format, disc).await?;
-        if sheet.sounding_gap(0, 0) > 0 {
+        if data > 0 {
+            self.stage_image(format, sheet, folder, screen).await?;
+        } else if sheet.sounding_gap(0, 0) > 0 {
             screen.say("note: what the cue sheet has before the first track is left out");
         }
         let mut writer = Writer::start(sheet.clone(), folder.to_owned());
         let mut before = 0;
-        for (at, track) in sheet.tracks.iter().enumerate() {
+        for (at, track) in sheet.tracks.iter().enumerate().skip(data) {
             screen.say(&format!("Taking in track {}", at + 1));
             let client = self.service()?;
             client.create_track(format).await?;
@@ -172,13 +180,48 @@ impl Burning {
             followed?;
             let client = self.service()?;
             client.tell(format, "Redbook", "CloseAudioTrack").await?;
-            let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-            let options = properties(track, at, args.cd_text);
+            // Tracks of sound are counted by themselves.
+            let number = u32::try_from(at + 1 - data).unwrap_or(u32::MAX);
+            let silent = if at > 0 && at == data { sheet.gap_behind_data() } else { track.pre_gap };
             let gap = sheet.sounding_gap(at, std::mem::replace(&mut before, blocks));
-            let sounding = Some(gap).filter(|blocks| at > 0 && (1..=GAP_MAX).contains(blocks));
+            let options = properties(track, args.cd_text)
+                .number("PreGap", Some(silent.min(GAP_MAX)).filter(|gap| at > 0 && *gap > 0));
+            let sounding = Some(gap).filter(|blocks| at > data && (1..=GAP_MAX).contains(blocks));
             client.set_track(format, number, options.number("SoundingGap", sounding)).await?;
         }
         Ok(())
+    }
+
+    /// Takes in the image of a sheet's track of data.
+    async fn stage_image(
+        &mut self,
+        format: &str,
+        sheet: &CueSheet,
+        folder: &Path,
+        screen: &mut Screen,
+    ) -> Result<()> {
+        screen.say("Taking in track 1, of data");
+        let (reader, sink) = io::pipe().map_err(|error| Failure::io("a pipe", &error))?;
+        let client = self.service()?;
+        let job = client.add_sound(format, "AddDataTrackStream", reader.as_fd(), Options::new()).await?;
+        drop(reader);
+        let (sheet, folder) = (sheet.clone(), folder.to_owned());
+        let written = tokio::task::spawn_blocking(move || {
+            let mut sink = BufWriter::with_capacity(1 << 16, sink);
+            let written = write_image(&sheet, |name| open(&folder, name), &mut sink);
+            // What is left in the buffer of an image that failed is not to be passed on.
+            if written.is_err() {
+                drop(sink.into_parts());
+            }
+            written
+        });
+        let followed = self.follow_sound(job, screen).await;
+        match written.await.map_err(|_| gave_up())? {
+            Ok(()) => followed,
+            // The service takes no more: it says why.
+            Err(StreamError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => followed,
+            Err(error) => Err(Failure::new(Exit::NothingWritten, "Io", format!("track 1: {error}"))),
+        }
     }
 
     async fn set(&self, format: &str, options: Options) -> Result<()> {
@@ -200,7 +243,7 @@ impl Burning {
 }
 
 /// What a sheet says of a track, as properties.
-fn properties(track: &CueTrack, at: usize, with_texts: bool) -> Options {
+fn properties(track: &CueTrack, with_texts: bool) -> Options {
     let said = &track.properties;
     let begin = track.index(1);
     let points = track.indexes.iter().filter(|point| point.number > 1);
@@ -212,7 +255,6 @@ fn properties(track: &CueTrack, at: usize, with_texts: bool) -> Options {
         .text("Isrc", &said.isrc)
         .flag("CopyPermitted", said.copy_permitted)
         .flag("PreEmphasis", said.pre_emphasis)
-        .number("PreGap", (at > 0 && track.pre_gap > 0).then_some(track.pre_gap))
         .numbers("Indexes", indexes);
     if with_texts { texts(options, &said.texts) } else { options }
 }

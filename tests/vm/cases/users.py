@@ -50,7 +50,8 @@ SESSION = [
     ("Redbook", "AddAudioFile", "ha{sv}", "WAV", options(wait=True)),
     ("Redbook", "GetUsedAudioBlocks", ""),
     ("Redbook", "GetRedbookProperties", ""),
-    ("Redbook", "SetRedbookProperties", "a{sv}", {}),
+    ("Redbook", "SetRedbookProperties", "a{sv}", options(DataTrack=True)),
+    ("Redbook", "AddDataTrackStream", "ha{sv}", "IMAGE", options(wait=True)),
     ("Redbook", "SetTranslation", "sua{sv}", "de", 0, options(Title="Lieder")),
     ("Redbook", "GetTranslations", ""),
     ("Redbook", "GetTranslation", "su", "de", 0),
@@ -108,7 +109,7 @@ STANDARD = [
 
 def attempt(client, path, interface, method, signature, *arguments):
     """What becomes of a call: "yes" or the error's name, and what it answered."""
-    stand_ins = {"RAW": "/usr/share/discs/sound", "WAV": "/usr/share/discs/sound.wav", "FOLDER": "/usr/share/discs/more"}
+    stand_ins = {"RAW": "/usr/share/discs/sound", "WAV": "/usr/share/discs/sound.wav", "IMAGE": "/usr/share/discs/image", "FOLDER": "/usr/share/discs/more"}
     files = [os.open(stand_ins[word], os.O_RDONLY) for word in arguments if isinstance(word, str) and word in stand_ins]
     arguments = [0 if isinstance(word, str) and word in stand_ins else word for word in arguments]
     limit = time.monotonic() + 5 * PATIENCE
@@ -259,6 +260,8 @@ def content():
     for name, data in ("text", b"text\n"), ("sound", SILENCE), ("more/other", b"other\n"):
         with open(f"/usr/share/discs/{name}", "wb") as file:
             file.write(data)
+    with open("/usr/share/discs/image", "wb") as file:
+        file.write(bytes(2048 * 300))
     with wave.open("/usr/share/discs/sound.wav", "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
