@@ -9,6 +9,8 @@ use super::{Error, ErrorKind, Result};
 pub const AUDIO_BLOCK: usize = 2352;
 /// Tracks of a disc.
 pub const TRACKS_MAX: usize = 99;
+/// Blocks of everything that is staged: no disc and no stash has so many, and numbers of 32 bits have room for them and more.
+const BLOCKS_MAX: u64 = 1 << 31;
 /// The shortest track: four seconds.
 pub const TRACK_MIN: u32 = 300;
 /// Blocks that a track written at once loses at its end, whatever the gap.
@@ -47,6 +49,14 @@ impl AlbumState {
     /// Blocks of sound.
     pub fn sound(&self) -> u64 {
         self.tracks.iter().chain(&self.open).copied().map(u64::from).sum()
+    }
+
+    /// A disc could be meant: what a stager tells that was taken over may be anything.
+    pub fn is_plausible(&self) -> bool {
+        let image = self.image.unwrap_or_default();
+        self.total_tracks() <= TRACKS_MAX
+            && self.padded.len() <= TRACKS_MAX
+            && self.sound() + u64::from(image) <= BLOCKS_MAX
     }
 
     /// No sound is staged.
@@ -367,6 +377,22 @@ mod tests {
         assert_eq!((album.gap_before(0, 75), album.most_tracks()), (200, 98));
         album.image = 24;
         assert_eq!(album.before_sound(), u64::from(TRACK_MIN));
+    }
+
+    #[test]
+    fn what_no_disc_could_be_is_not_plausible() {
+        let state = |tracks: Vec<u32>| AlbumState { tracks, ..AlbumState::default() };
+        assert!(state(vec![300; 99]).is_plausible());
+        for wrong in [
+            state(vec![300; 100]),
+            AlbumState { open: Some(1), ..state(vec![300; 99]) },
+            state(vec![u32::MAX]),
+            state(vec![1 << 30; 3]),
+            AlbumState { image: Some(1 << 31), ..state(vec![300]) },
+            AlbumState { padded: vec![1; 100], ..AlbumState::default() },
+        ] {
+            assert!(!wrong.is_plausible(), "{wrong:?}");
+        }
     }
 
     #[test]

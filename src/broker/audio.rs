@@ -534,7 +534,12 @@ fn track_not_open() -> Error {
 
 fn album(answer: Answer) -> Result<(AlbumState, Option<AudioFileSummary>)> {
     match answer {
-        Answer::Album(album) => Ok(*album),
+        Answer::Album(album) if album.0.is_plausible() => Ok(*album),
+        Answer::Album(_) => {
+            let message =
+                "The process that holds the staged tracks tells of such as no disc has. Close the session.";
+            Err(Error::new(ErrorKind::HelperFailed, message).with("source", "stager"))
+        }
         other => Err(out_of_turn(&other)),
     }
 }

@@ -298,7 +298,7 @@ impl Service {
             return;
         }
         match link.ask(Ask::Audio(AudioAsk::State), &[]).await {
-            Ok(Answer::Album(told)) => {
+            Ok(Answer::Album(told)) if told.0.is_plausible() => {
                 if let Some(entry) = self.state().sessions.get_mut(&session).filter(|one| one.job().is_none())
                 {
                     entry.set_album(told.0);

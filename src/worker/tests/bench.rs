@@ -226,9 +226,18 @@ impl Stage {
     /// Records an image as it is ordered.
     pub fn burn_as(&mut self, order: &RecordOrder, image: Vec<u8>) -> api::Result<Report> {
         let (ring, feeder) = feed(image, Ending::Finish);
-        let mut traced = Traced::new(self.overheard());
-        let report = worker::record(&mut Drive::new(&mut traced, self), order, ring);
+        let report = self.burn_from(|drive| worker::record(drive, order, ring));
         feeder.join().unwrap();
+        report
+    }
+
+    /// Burns out of a ring of one's own.
+    pub fn burn_from(
+        &mut self,
+        burn: impl FnOnce(&mut Drive<'_>) -> api::Result<Report>,
+    ) -> api::Result<Report> {
+        let mut traced = Traced::new(self.overheard());
+        let report = burn(&mut Drive::new(&mut traced, self));
         self.sent.append(&mut traced.inner().sent);
         self.judge();
         report.map_err(|error| with_command(error, &traced))
@@ -237,12 +246,9 @@ impl Stage {
     /// Records an audio disc; its sound is that of the order's tracks.
     pub fn burn_sound(&mut self, order: &AudioOrder, tracks: Vec<Vec<u8>>) -> api::Result<Report> {
         let (ring, feeder) = feed_sound(tracks);
-        let mut traced = Traced::new(self.overheard());
-        let report = worker::record_audio(&mut Drive::new(&mut traced, self), order, ring);
+        let report = self.burn_from(|drive| worker::record_audio(drive, order, ring));
         feeder.join().unwrap();
-        self.sent.append(&mut traced.inner().sent);
-        self.judge();
-        report.map_err(|error| with_command(error, &traced))
+        report
     }
 
     /// Erases the disc.

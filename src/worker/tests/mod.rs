@@ -8,6 +8,7 @@ mod grow;
 mod inspect;
 mod lend;
 mod liars;
+mod lying_stager;
 mod mock;
 mod policy;
 mod quirks;

@@ -19,7 +19,7 @@ fn noise(blocks: u32, seed: u32) -> Vec<u8> {
     (0..blocks as usize * AUDIO_BLOCK).map(|_| next()).collect()
 }
 
-fn order(tracks: &[(u32, u32)], options: RecordOptions) -> AudioOrder {
+pub fn order(tracks: &[(u32, u32)], options: RecordOptions) -> AudioOrder {
     let track = |(blocks, gap): &(u32, u32)| AudioTrack {
         blocks: *blocks,
         gap: *gap,
