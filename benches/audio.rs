@@ -5,13 +5,14 @@
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use discmaster::audio::cue::CueSheet;
-use discmaster::audio::{Decode, FRAME, RATE, Wishes, cd_text};
+use discmaster::audio::cue::{CueSheet, Sounds, write_image};
+use discmaster::audio::{Decode, FRAME, RATE, Source, Wishes, cd_text};
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use nix::sys::time::TimeValLike;
 
@@ -155,9 +156,27 @@ fn sheet(input: &[u8]) -> bool {
                 let _ = (sheet.parts(track), sheet.sounding_gap(track, 4500));
             }
             let _ = CueSheet::parse(sheet.to_string().as_bytes());
+            let data = sheet.begins_with_data().is_ok_and(|data| data);
+            if data {
+                let _ = write_image(&sheet, sectors, &mut io::sink());
+            }
+            let mut sounds = Sounds::new(&sheet, sectors);
+            for track in usize::from(data)..sheet.tracks.len() {
+                let _ = sounds.write(track, &mut io::sink());
+            }
             true
         }
     }
+}
+
+/// Whatever a sheet names: some sectors of mode 1.
+fn sectors(_: &str) -> io::Result<Box<dyn Source>> {
+    static SECTORS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut sector = vec![0xff; 2352];
+        (sector[0], sector[11], sector[15]) = (0, 0, 1);
+        sector.repeat(1200)
+    });
+    Ok(Box::new(Cursor::new(SECTORS.as_slice())))
 }
 
 fn texts(input: &[u8]) -> bool {
