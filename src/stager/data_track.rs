@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use super::feed::ring_failed;
+use super::place::{read_exactly, ready, write_all};
 use super::pulse::Pulse;
-use super::sound::{read_exactly, ready, write_all};
 use super::stash::Stash;
 use crate::api::{BLOCK, Error, ErrorKind, Result};
 use crate::wire::ring::{CHUNK, Producer};

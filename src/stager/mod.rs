@@ -28,6 +28,7 @@ mod open;
 mod origin;
 mod own_stash;
 mod owner;
+mod place;
 mod plan;
 mod pulse;
 mod serve;
