@@ -52,7 +52,8 @@ def value(kind):
 
 
 def methods(client, path):
-    text = client.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")
+    # A job that nobody looks at any more may be gone.
+    text = attempt(lambda: client.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")) or "<node/>"
     for interface in tree.fromstring(text).findall("interface"):
         for method in interface.findall("method"):
             if method.get("name") not in LEFT_OUT:
@@ -89,7 +90,8 @@ def main():
                     assert refusal.name not in ("NoReply", "Timeout", "TimedOut", "ServiceUnknown"), f"{path} {method}{arguments}: {refusal}"
                 slowest = max(slowest, (time.monotonic() - started, f"{path} {method}{arguments}"))
     print(f"{called} calls of user {os.getuid()}, {answered} went well, the slowest took {slowest[0]:.1f} s: {slowest[1][:300]}", flush=True)
-    assert slowest[0] < 15 * PATIENCE
+    # So long clients wait who say nothing else.
+    assert slowest[0] < 25 * PATIENCE
     attempt(lambda: client.call(session, "Session", "Close"))
 
 
