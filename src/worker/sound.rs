@@ -102,19 +102,15 @@ fn check(
         disc: kind.name(),
         rewritable: look.facts.as_ref().is_some_and(|facts| facts.rewritable),
     };
+    // Sound has no structure that could be looked at alone, and an image that came ready-made may have any.
+    let mut before = 0;
     if order.data.is_some() {
         drive.count_in(BLOCK as u32);
+        before = data::full(drive, 0, memory.data(), memory.blocks(), scene)?.blocks;
     }
-    let read = match order.options.verify {
-        _ if order.data.is_none() => None,
-        Verify::Quick => Some(data::quick(drive, 0, scene)?),
-        _ => Some(data::full(drive, 0, memory.data(), memory.blocks(), scene)?),
-    };
-    let before = read.as_ref().filter(|read| read.full).map_or(0, |read| read.blocks);
     match verify::compare(drive, memory, before, scene)? {
         verify::Found::Same(found, offset) => {
-            let (blocks, full) = read.map_or((0, true), |read| (read.blocks, read.full));
-            report.verify = Some(VerifyReport { blocks: found.blocks + blocks, full });
+            report.verify = Some(VerifyReport { blocks: found.blocks + before, ..found });
             if offset != 0 {
                 report.notes.push(format!(
                     "The drive reads sound {offset} samples from where it was written, which is usual: that was allowed for."
@@ -122,7 +118,7 @@ fn check(
             }
         }
         verify::Found::NotComparable(why) => {
-            let data = if read.is_some() { " The track of data was." } else { "" };
+            let data = if order.data.is_some() { " The track of data was." } else { "" };
             report
                 .notes
                 .push(format!("The sound was not verified: {why}.{data} The disc is recorded and closed."))
