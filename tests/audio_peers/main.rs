@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use discmaster::audio::cd_text;
 use discmaster::audio::cue::{CueFile, CueSheet, FileKind};
 use discmaster::vdrive::medium::Medium;
+use encoding_rs::WINDOWS_1252;
 use support::album::{Album, BLOCK, noise as sound, wav};
 use support::burner::{Burner, content};
 use support::recorder::Recorder;
@@ -78,6 +79,8 @@ async fn the_sheets_of_a_staged_and_of_a_burned_disc_say_the_same_and_other_prog
     let programme = [&tracks[0][..], &tracks[1], &vec![0; 150 * BLOCK], &tracks[2]].concat();
     let (bin, _) = exported(&ours);
     assert!(bin == programme, "the disc holds something else");
+    let our_texts = texts(&ours);
+    assert!(our_texts.len() >= 10, "{our_texts:?}");
 
     let toc =
         ours.run("cdrdao", &["read-toc", "--device", "/dev/sr0", "--driver", "generic-mmc", "read.toc"]);
@@ -118,7 +121,8 @@ async fn the_sheets_of_a_staged_and_of_a_burned_disc_say_the_same_and_other_prog
     for (burn, staged) in burners {
         let theirs = Recorder::new("cd-r");
         fs::write(theirs.dir().join("disc.bin"), &programme).unwrap();
-        fs::write(theirs.dir().join("disc.cue"), staged).unwrap();
+        // They take the bytes of a sheet's texts as they are.
+        fs::write(theirs.dir().join("disc.cue"), WINDOWS_1252.encode(staged).0).unwrap();
         burn(&theirs, Path::new("disc.cue"));
         let (bin, sheet) = exported(&theirs);
         assert!(bin == programme, "the disc holds something else: {sheet}");
@@ -127,6 +131,9 @@ async fn the_sheets_of_a_staged_and_of_a_burned_disc_say_the_same_and_other_prog
         for (track, wanted) in parsed.tracks.iter().zip(&wanted.tracks) {
             assert_eq!(track.indexes, wanted.indexes, "{sheet}");
             assert_eq!(track.properties.isrc, wanted.properties.isrc, "{sheet}");
+        }
+        for text in texts(&theirs) {
+            assert!(our_texts.contains(&text), "ours lacks {text:?}: {our_texts:?}");
         }
     }
 }
@@ -213,9 +220,9 @@ fn wodim_burns(recorder: &Recorder, sheet: &Path) {
     // It knows sound by its header.
     let programme = fs::read(recorder.dir().join("disc.bin")).unwrap();
     fs::write(recorder.dir().join("disc.wav"), wav(&programme)).unwrap();
-    let sheet = fs::read_to_string(recorder.dir().join(sheet)).unwrap();
-    fs::write(recorder.dir().join("wave.cue"), sheet.replace("\"disc.bin\" BINARY", "\"disc.wav\" WAVE"))
-        .unwrap();
+    let sheet = fs::read(recorder.dir().join(sheet)).unwrap();
+    let sheet = WINDOWS_1252.decode(&sheet).0.replace("\"disc.bin\" BINARY", "\"disc.wav\" WAVE");
+    fs::write(recorder.dir().join("wave.cue"), WINDOWS_1252.encode(&sheet).0).unwrap();
     recorder.run("wodim", &["dev=/dev/sr0", "gracetime=2", "-dao", "-text", "cuefile=wave.cue"]);
 }
 
@@ -381,6 +388,13 @@ fn unplugged(bench: &mut Bench, id: &str) -> Recorder {
     bench.unplug(id);
     let disc: PathBuf = bench.dir().join(format!("{id}.disc"));
     Recorder::with(Medium::open(&disc).unwrap())
+}
+
+/// The disc's CD-TEXT: kind of pack, track, text.
+fn texts(recorder: &Recorder) -> Vec<(u8, u8, String)> {
+    let sheet = CueSheet::parse(exported(recorder).1.as_bytes()).unwrap();
+    let packs = sheet.cd_text_file.map(|name| fs::read(recorder.dir().join(name)).unwrap());
+    packs.map_or_else(Vec::new, |packs| cd_text::read(&cd_text::whole(&packs)))
 }
 
 /// The disc as .bin, and its cue sheet.
