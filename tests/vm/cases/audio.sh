@@ -25,7 +25,7 @@ for way in --gapless --track-at-once; do
     same 0 iso9660 /tmp/one || failed=1
     udevadm settle
     cd-info --no-header "$(drive 0)" > /tmp/info
-    grep -q 'ISO 9660' /tmp/info && grep -q 'mixed mode CD' /tmp/info && [ "$(grep -c ' audio ' /tmp/info)" = 3 ] || { cat /tmp/info; failed=1; }
+    grep -q 'ISO 9660' /tmp/info && grep -q 'mixed mode CD' /tmp/info && [ "$(grep -c '[0-9] audio ' /tmp/info)" = 3 ] || { cat /tmp/info; failed=1; }
 done
 printf 'cd-r\tdiscmaster\taudio\t%s\n' $failed >> /host/results
 host control 0 violations || failed=1
