@@ -266,6 +266,14 @@ async fn files_are_staged_beside_the_sound_where_the_disc_has_a_track_of_data() 
     burner.client.call::<()>(&burner.joliet, "Joliet", "Remove", &"/small").await.unwrap();
     assert_eq!(album.name("SetRedbookProperties", &off).await, "");
     assert_eq!(album.counters().await.1, 300 + 152 + 300);
+    // The root is everything that is staged of files, and nothing of sound.
+    album.say(0, options([("DataTrack", true.into())])).await;
+    burner.stage(&small).await.unwrap();
+    burner.client.call::<()>(&burner.joliet, "Joliet", "Remove", &"/").await.unwrap();
+    assert_eq!(album.counters().await.0, 2);
+    burner.stage(&small).await.unwrap();
+    let ended = album.burn([]).await;
+    assert_eq!((ended.name.as_str(), ended.message.as_str()), ("", ""));
     album.say(0, options([("DataTrack", true.into())])).await;
     burner.client.call::<()>(&burner.session, "Session", "ClearFormatContent", &()).await.unwrap();
     assert_eq!(burner.stage(&small).await.unwrap_err().name, "WrongFormat");

@@ -118,8 +118,8 @@ impl Album {
         Some(self.track(at).sounding_gap).filter(|gap| *gap < blocks - last).unwrap_or_default()
     }
 
-    /// Blocks that the tracks take, with what lies between them and a track of data before them. A gap costs two blocks more than it has: a drive that
-    /// writes track by track takes them.
+    /// Blocks that the tracks take, with what lies between them and a track of data before them. A gap costs two blocks more
+    /// than it has: a drive that writes track by track takes them.
     pub fn used(&self, gap: u32) -> u64 {
         let gaps = (0..self.state.total_tracks()).map(|at| self.cost_before(at, gap));
         self.before_sound() + self.state.sound() + gaps.sum::<u64>()

@@ -204,8 +204,6 @@ impl Service {
             (Some(next), Some(socket)) => self.adopt_stager(number, next, socket, expected.map(|(_, id)| id)),
             _ => (None, None),
         };
-        let sound = !saved.album.state.is_empty();
-        let lost = (saved.staged || saved.imported || sound) && link.is_none();
         let uid = saved.owner.uid;
         let mut session = Session {
             owner: saved.owner,
@@ -224,7 +222,7 @@ impl Service {
             touched: Instant::now(),
             stager: link.clone(),
         };
-        if lost {
+        if link.is_none() && (session.imported || session.holds_anything()) {
             session.clear_image();
             tracing::warn!(
                 "session {number}: its stager died in the broker's absence, and the staged image with it"

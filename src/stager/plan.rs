@@ -161,7 +161,8 @@ impl Image {
     pub fn remove(&mut self, path: &str) -> Result<u64> {
         let node = self.find(path)?;
         if node == self.tree.root() {
-            return self.clear();
+            self.clear_tree();
+            return self.blocks();
         }
         self.tree.remove(node);
         self.layout = None;
@@ -201,12 +202,16 @@ impl Image {
     /// # Errors
     /// None that can be thought of: an empty image can always be laid out.
     pub fn clear(&mut self) -> Result<u64> {
+        self.clear_tree();
+        self.sound = Sound::default();
+        self.blocks()
+    }
+
+    fn clear_tree(&mut self) {
         self.layout = None;
         self.tree = Tree::new(directory_meta());
         self.contents = Contents::default();
-        self.sound = Sound::default();
         self.inherited_name = None;
-        self.blocks()
     }
 
     /// Sets the volume's properties, and gives the blocks that the image takes then.

@@ -302,18 +302,18 @@ mod tests {
             isrc: "DEA123456789".into(),
             ..TrackProperties::default()
         };
-        let sheet = |album: &Album, files: &[&str]| {
+        let sheet = |files: &[&str]| {
             let files: Vec<String> = files.iter().map(|&name| name.to_owned()).collect();
-            CueSheet::of_album(album, 150, &files).to_string()
+            CueSheet::of_album(&album, 150, &files).to_string()
         };
         assert_eq!(
-            sheet(&album, &["all.bin"]),
+            sheet(&["all.bin"]),
             "TITLE \"The ''Best''\"\nFILE \"all.bin\" BINARY\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    \
              ISRC DEA123456789\n    INDEX 00 00:04:25\n    INDEX 01 00:05:25\n    INDEX 02 00:06:50\n  TRACK 03 AUDIO\n    \
              INDEX 00 00:12:00\n    INDEX 01 00:14:00\n"
         );
         assert_eq!(
-            sheet(&album, &["1.flac", "2.flac", "3.flac"]),
+            sheet(&["1.flac", "2.flac", "3.flac"]),
             "TITLE \"The ''Best''\"\nFILE \"1.flac\" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    \
              ISRC DEA123456789\n    INDEX 00 00:04:25\nFILE \"2.flac\" WAVE\n    INDEX 01 00:00:00\n    INDEX 02 00:01:25\n\
              FILE \"3.flac\" WAVE\n  TRACK 03 AUDIO\n    PREGAP 00:02:00\n    INDEX 01 00:00:00\n"

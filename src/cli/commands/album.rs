@@ -75,24 +75,14 @@ impl Burning {
         client.select_recorder(&session, &recorder.path, Options::new()).await?;
         if !data.is_empty() {
             self.set(&format, Options::new().flag("DataTrack", true)).await?;
-            self.stage_data(&session, burn, data, screen).await?;
+            // Files go through the session's other format.
+            let files = format!("{session}/{}", names::JOLIET);
+            self.take_in(&files, burn, data, screen).await?;
         }
         match album {
             Album::Files(files) => self.stage_files(args, &format, files, screen).await,
             Album::Sheet(sheet, folder) => self.stage_sheet(args, &format, sheet, folder, screen).await,
         }
-    }
-
-    /// Takes in what becomes the track of data, through the session's other format.
-    async fn stage_data(
-        &mut self,
-        session: &str,
-        burn: &BurnArgs,
-        data: &[Source],
-        screen: &mut Screen,
-    ) -> Result<()> {
-        let format = format!("{session}/{}", names::JOLIET);
-        self.take_in(&format, burn, data, screen).await
     }
 
     async fn stage_files(
@@ -151,7 +141,7 @@ impl Burning {
             // Tracks that are written one by one have a gap where the sheet has none.
             .flag("Gapless", !args.track_at_once)
             .flag("TrackAtOnce", args.track_at_once)
-            .flag("DataTrack", data > 0 || !args.data.is_empty())
+            .flag("DataTrack", data > 0)
             .text("UpcEan", &sheet.disc.upc_ean);
         if args.cd_text {
             disc = texts(disc, &sheet.disc.texts)

@@ -52,10 +52,10 @@ impl Memory {
     pub fn new(order: &AudioOrder) -> api::Result<Self> {
         let wanted = order.options.verify != Verify::None;
         let (mut tracks, mut data) = (Vec::new(), Vec::new());
-        let blocks = order.data.unwrap_or_default() as usize;
+        let blocks = order.data.filter(|_| wanted).unwrap_or_default() as usize;
         let room =
             tracks.try_reserve_exact(order.tracks.len()).is_ok() && data.try_reserve_exact(blocks).is_ok();
-        if room || !wanted { Ok(Self { wanted, data, tracks, marks: Vec::new() }) } else { Err(no_room()) }
+        if room { Ok(Self { wanted, data, tracks, marks: Vec::new() }) } else { Err(no_room()) }
     }
 
     /// Remembers blocks at an address.
