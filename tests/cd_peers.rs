@@ -17,6 +17,7 @@ use std::process::Command;
 use std::thread;
 
 use discmaster::vdrive::medium::{Layout, Medium, TrackState};
+use support::album::cue_sheet;
 use support::burner::Burner;
 use support::recorder::{Recorder, outcome};
 use support::{Bench, options};
@@ -301,8 +302,7 @@ impl Music {
         fs::write(music.file("disc.bin"), &whole).unwrap();
         fs::write(music.file("disc.wav"), wav(&whole)).unwrap();
         for (name, file, kind) in [("disc.cue", "disc.bin", "BINARY"), ("wave.cue", "disc.wav", "WAVE")] {
-            fs::write(music.file(name), CUE.replace("NAME", &music.file(file)).replace("KIND", kind))
-                .unwrap();
+            fs::write(music.file(name), cue_sheet(&music.file(file), kind)).unwrap();
         }
         let toc = TOC.replace("FIRST", &music.file("1.wav")).replace("SECOND", &music.file("2.wav"));
         fs::write(music.file("disc.toc"), toc).unwrap();
@@ -335,24 +335,6 @@ impl Music {
         assert_eq!(recorder.violations(), [""; 0]);
     }
 }
-
-const CUE: &str = r#"CATALOG 4012345123456
-TITLE "Lieder"
-PERFORMER "Nobody"
-FILE "NAME" KIND
-  TRACK 01 AUDIO
-    TITLE "Tag"
-    PERFORMER "Alice"
-    FLAGS DCP
-    ISRC DEABC0712345
-    INDEX 01 00:00:00
-  TRACK 02 AUDIO
-    TITLE "Nacht"
-    PERFORMER "Bob"
-    ISRC DEABC0712346
-    INDEX 00 00:06:00
-    INDEX 01 00:08:00
-"#;
 
 const TOC: &str = r#"CD_DA
 CATALOG "4012345123456"

@@ -14,7 +14,7 @@ use support::burner::Burner;
 use support::noise::Argument::{self, Anything, Directory, Flag, Options, Path, Word};
 use support::noise::Noise;
 use support::processes::{STAGER, WORKER, descriptors, helper, helpers, resident};
-use support::{Bench, Client, options};
+use support::{Bench, Client, eventually, options};
 use tokio::sync::Semaphore;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant, Structure};
@@ -354,11 +354,8 @@ async fn quiet(bench: &Bench, client: &Client) {
         }
     }
     let broker = bench.daemon_pid();
-    let began = std::time::Instant::now();
-    while !helpers(broker, STAGER).is_empty() || !helpers(broker, WORKER).is_empty() {
-        assert!(began.elapsed() < support::DEADLINE, "helpers stay");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let alone = async || helpers(broker, STAGER).is_empty() && helpers(broker, WORKER).is_empty();
+    eventually("the helpers leave", alone).await;
 }
 
 #[tokio::test]

@@ -6,11 +6,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use support::burner::{Burner, content};
 use support::processes::{STAGER, WORKER, descriptors, helper, helpers};
-use support::{Bench, Client, DEADLINE, options};
+use support::{Bench, Client, eventually, options};
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
 /// What takes some three seconds at 8x.
@@ -39,15 +38,6 @@ async fn new_disc(bench: &Bench, client: &Client, name: &str) {
             (state != "busy" && blank).then_some(())
         })
         .await;
-}
-
-/// Waits for what nobody sends a signal about.
-async fn eventually(what: &str, mut question: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !question() {
-        assert!(began.elapsed() < DEADLINE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 fn entries(directory: &Path) -> usize {
@@ -86,7 +76,7 @@ async fn a_program_that_is_killed_while_it_burns_loses_its_session_and_not_its_d
     client.until("the session is gone", gone).await;
     client.open(options([])).await.expect("the lock is free");
     assert_recorded(&bench.disc("vd0"));
-    eventually("the helpers leave", || helpers(bench.daemon_pid(), STAGER).is_empty()).await;
+    eventually("the helpers leave", async || helpers(bench.daemon_pid(), STAGER).is_empty()).await;
 }
 
 #[tokio::test]
@@ -228,7 +218,7 @@ async fn twenty_sessions_leave_no_process_descriptor_or_copy_behind() {
         }
         burner.close().await.unwrap();
     };
-    let alone = || helpers(broker, STAGER).is_empty() && helpers(broker, WORKER).is_empty();
+    let alone = async || helpers(broker, STAGER).is_empty() && helpers(broker, WORKER).is_empty();
     // What is opened once and kept is open after the first.
     cycle(true).await;
     eventually("the helpers leave", alone).await;
@@ -238,6 +228,6 @@ async fn twenty_sessions_leave_no_process_descriptor_or_copy_behind() {
     }
     eventually("the helpers leave", alone).await;
     let most = before.len();
-    eventually("the broker has no more open than before", || descriptors(broker).len() <= most).await;
+    eventually("the broker has no more open than before", async || descriptors(broker).len() <= most).await;
     assert_eq!(entries(&stash), 0, "{}", stash.display());
 }

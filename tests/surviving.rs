@@ -7,12 +7,11 @@ mod support;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use support::burner::{Burner, content, object};
 use support::processes::{STAGER, helper};
-use support::{Bench, Client, DEADLINE, options};
+use support::{Bench, Client, eventually, options};
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
 /// What takes some six seconds at 4x.
@@ -44,15 +43,6 @@ fn rank(phase: &str) -> usize {
     let order =
         ["queued", "preparing", "writing", "flushing", "closing", "verifying", "ejecting", "finished"];
     order.iter().position(|one| *one == phase).expect("a phase of a burn")
-}
-
-/// Waits for what nobody sends a signal about.
-async fn eventually(what: &str, mut question: impl AsyncFnMut() -> bool) {
-    let began = Instant::now();
-    while !question().await {
-        assert!(began.elapsed() < DEADLINE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 fn read_back(bench: &Bench) -> Vec<u8> {

@@ -23,7 +23,7 @@ use discmaster::audio::cd_text;
 use discmaster::audio::cue::{CueFile, CueSheet, FileKind};
 use discmaster::vdrive::medium::Medium;
 use encoding_rs::WINDOWS_1252;
-use support::album::{Album, BLOCK, noise as sound, wav};
+use support::album::{Album, BLOCK, cue_sheet, noise as sound, wav};
 use support::burner::{Burner, content};
 use support::recorder::Recorder;
 use support::tree::{assert_same, listing};
@@ -252,7 +252,8 @@ async fn a_disc_of_another_programs_becomes_the_sheet_that_it_was_burned_from() 
     let theirs = Recorder::new("cd-r");
     let programme = sound(1500, 5);
     fs::write(theirs.dir().join("disc.bin"), &programme).unwrap();
-    fs::write(theirs.dir().join("disc.cue"), CUE).unwrap();
+    let sheet = cue_sheet("disc.bin", "BINARY");
+    fs::write(theirs.dir().join("disc.cue"), &sheet).unwrap();
     cdrskin_burns(&theirs, Path::new("disc.cue"));
     let mut bench = Bench::new().recorder("vd0", "cd-r").start().await;
     // Their disc, in our recorder.
@@ -267,7 +268,7 @@ async fn a_disc_of_another_programs_becomes_the_sheet_that_it_was_burned_from() 
     let client = bench.client().await;
     client.looked_at("vd0").await;
     let read = toc(&bench, &[]);
-    assert_eq!(CueSheet::parse(read.as_bytes()), CueSheet::parse(CUE.as_bytes()), "{read}");
+    assert_eq!(CueSheet::parse(read.as_bytes()), CueSheet::parse(sheet.as_bytes()), "{read}");
     let named = toc(&bench, &["--names=other.wav"]);
     let file = CueFile { name: "other.wav".into(), kind: FileKind::Sound };
     assert_eq!(CueSheet::parse(named.as_bytes()).unwrap().files, [file]);
@@ -347,24 +348,6 @@ async fn other_programs_read_every_language_in_its_letters() {
     assert!(info.contains("TITLE: Cherry Blossom"), "{info}");
     assert_eq!(ours.violations(), [""; 0]);
 }
-
-const CUE: &str = r#"CATALOG 4012345123456
-PERFORMER "Nobody"
-TITLE "Lieder"
-FILE "disc.bin" BINARY
-  TRACK 01 AUDIO
-    TITLE "Tag"
-    PERFORMER "Alice"
-    FLAGS DCP
-    ISRC DEABC0712345
-    INDEX 01 00:00:00
-  TRACK 02 AUDIO
-    TITLE "Nacht"
-    PERFORMER "Bob"
-    ISRC DEABC0712346
-    INDEX 00 00:06:00
-    INDEX 01 00:08:00
-"#;
 
 fn discmaster(bench: &Bench) -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_discmaster"));

@@ -217,3 +217,26 @@ pub fn wav(sound: &[u8]) -> Vec<u8> {
     bytes.extend(sound);
     bytes
 }
+
+/// The sheet of an album of two tracks with texts and codes, in one file of a kind (`BINARY`, `WAVE`).
+pub fn cue_sheet(file: &str, kind: &str) -> String {
+    format!(
+        r#"CATALOG 4012345123456
+TITLE "Lieder"
+PERFORMER "Nobody"
+FILE "{file}" {kind}
+  TRACK 01 AUDIO
+    TITLE "Tag"
+    PERFORMER "Alice"
+    FLAGS DCP
+    ISRC DEABC0712345
+    INDEX 01 00:00:00
+  TRACK 02 AUDIO
+    TITLE "Nacht"
+    PERFORMER "Bob"
+    ISRC DEABC0712346
+    INDEX 00 00:06:00
+    INDEX 01 00:08:00
+"#
+    )
+}

@@ -23,7 +23,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use client::{Client, Managed, Refusal, Signal, Signals, options};
@@ -33,6 +33,15 @@ use recorder::Recorder;
 
 /// What nothing on a bench may take longer than, on the slowest machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits for what nobody sends a signal about.
+pub async fn eventually(what: &str, mut question: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !question().await {
+        assert!(began.elapsed() < DEADLINE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
 
 /// What a bench is made of.
 #[derive(Default)]

@@ -6,8 +6,7 @@
 . /host/lib.sh
 content
 install_discmaster || exit 1
-id=$(basename "$(drive 0)")
-until_so 20 sh -c "discmaster list | grep -q $id" || { journalctl -b | tail -50; exit 1; }
+await_service 0 || exit 1
 failed=0
 for letters in latin-1 ascii ms-jis; do
     disc 0 cd-r || exit 1

@@ -23,8 +23,7 @@ refused_mounted() {
 }
 export -f refused_mounted
 
-id=$(basename "$(drive 0)")
-until_so 20 sh -c "discmaster list | grep -q $id" || { journalctl -b | tail -50; exit 1; }
+await_service 0 || exit 1
 for kind in $(cat /host/kinds); do
     disc 0 "$kind" || exit 1
     if step write discmaster burn /tmp/one --recorder "$id" --appendable; then

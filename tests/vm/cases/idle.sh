@@ -5,6 +5,6 @@
 . /host/lib.sh
 install_discmaster || exit 1
 await_disc 0
-until_so 20 sh -c "discmaster list | grep -q $(basename "$(drive 0)")" || { journalctl -b | tail -50; exit 1; }
+await_service 0 || exit 1
 systemctl start udisks2 upower
 python3 /host/idle.py

@@ -6,8 +6,7 @@
 . /host/lib.sh
 install_discmaster || exit 1
 await_disc 0
-id=$(basename "$(drive 0)")
-until_so 20 sh -c "discmaster list | grep -q $id" || { journalctl -b | tail -50; exit 1; }
+await_service 0 || exit 1
 host control 0 speed 2000
 if ! python3 /host/killed.py "$(drive 0)"; then
     journalctl -b --no-pager -u 'discmaster*' | tail -80

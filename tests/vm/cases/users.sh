@@ -36,7 +36,7 @@ systemctl restart polkit
 
 install_discmaster || exit 1
 for n in 0 1; do
-    until_so 20 sh -c "discmaster list | grep -q $(basename "$(drive $n)")" || { journalctl -b | tail -50; exit 1; }
+    await_service $n || exit 1
 done
 if ! python3 /host/users.py page "$(basename "$(drive 0)")" "$(basename "$(drive 1)")" > /host/page; then
     loginctl list-sessions

@@ -1,5 +1,8 @@
 //! CDs: sound and data, a track or a session at once, read back in every form.
 
+mod deeds;
+mod raw;
+
 use super::*;
 use crate::mmc::cd_text::{self, Pack};
 use crate::mmc::cdb::{ReadCd, ReadSubChannel};
@@ -34,6 +37,14 @@ fn session_at_once(more: bool, test: bool) -> WriteParameters {
     WriteParameters {
         write_type: page::WriteType::SessionAtOnce,
         ..WriteParameters::cd_track_at_once(multi, test)
+    }
+}
+
+fn raw(block_type: u8) -> WriteParameters {
+    WriteParameters {
+        write_type: page::WriteType::Raw,
+        data_block: DataBlock(block_type),
+        ..WriteParameters::cd_track_at_once(MultiSession::Last, false)
     }
 }
 
@@ -454,138 +465,6 @@ fn a_disc_is_exported_as_bin_and_cue_and_found_again_in_its_files() {
     assert!(medium.export(&folder.path().join("out.img")).is_err());
 }
 
-/// The Q that a host makes for each block of a raw session of one track of data and one of sound: its lead-in names
-/// them and where they are.
-fn raw_q(lba: i32) -> [u8; 12] {
-    let position = |control, track, index, start: i32| Position {
-        control,
-        track,
-        index,
-        relative: Msf::from_lba((lba - start).abs() - 150).unwrap(),
-        zero: 0,
-        absolute: Msf::from_lba(lba).unwrap(),
-    };
-    let point = |control, point, absolute| Position {
-        control,
-        track: 0,
-        index: point,
-        relative: Msf::default(),
-        zero: 0,
-        absolute,
-    };
-    let q = match lba {
-        ..-150 => match lba.rem_euclid(5) {
-            0 => point(4, 0xa0, Msf::new(1, 0, 0)),
-            1 => point(0, 0xa1, Msf::new(2, 0, 0)),
-            2 => point(0, 0xa2, Msf::from_lba(900).unwrap()),
-            3 => point(4, 0x01, Msf::from_lba(0).unwrap()),
-            _ => point(0, 0x02, Msf::from_lba(450).unwrap()),
-        },
-        -150..0 => position(4, 1, 0, 0),
-        0..300 => position(4, 1, 1, 0),
-        // A pause is the next track's already.
-        350 | 700 => return crate::mmc::subchannel::isrc(0, b"DEABC0712345", 7),
-        300..450 => position(0, 2, 0, 450),
-        450..900 => position(0, 2, 1, 450),
-        _ => position(0, LEAD_OUT, 1, 900),
-    };
-    q.emit()
-}
-
-/// What a host sends for a block of it: data scrambled, and 96 bytes or 16 of sub-channels.
-fn raw_block(lba: i32, block_type: u8) -> Vec<u8> {
-    let mut main = match lba {
-        -150..300 => mode_1(lba, &[0x5a; BLOCK]),
-        300..900 => sound(lba).try_into().unwrap(),
-        _ => [0; SECTOR],
-    };
-    if (-150..300).contains(&lba) {
-        crate::mmc::sector::scramble(&mut main);
-    }
-    let q = raw_q(lba);
-    match block_type {
-        // Its check bytes are the drive's.
-        1 => [&main[..], &q[..10], &[0; 6]].concat(),
-        // A bit of R in every byte.
-        _ => [&main[..], &crate::mmc::subchannel::raw(false, &q).map(|byte| byte | 0x20)].concat(),
-    }
-}
-
-fn raw(block_type: u8) -> WriteParameters {
-    WriteParameters {
-        write_type: page::WriteType::Raw,
-        data_block: DataBlock(block_type),
-        ..WriteParameters::cd_track_at_once(MultiSession::Last, false)
-    }
-}
-
-impl Bench {
-    fn write_raw(&mut self, from: i32, end: i32, block_type: u8) {
-        for at in (from..end).step_by(50) {
-            let blocks = (end - at).min(50);
-            let data: Vec<u8> =
-                (at..).take(blocks as usize).flat_map(|lba| raw_block(lba, block_type)).collect();
-            assert_eq!(self.write_bytes(at, blocks as u16, &data), None, "{at}");
-        }
-    }
-}
-
-#[test]
-fn a_raw_session_is_what_its_sub_channels_say() {
-    for block_type in [1, 3] {
-        let mut bench = Bench::with("cd-r:20000");
-        assert_eq!(bench.parameters(&raw(block_type)), Ending::Good);
-        let first = raw_block(-12_508, block_type);
-        assert_eq!(bench.write_bytes(-150, 1, &first), Some((5, 0x21, 2)));
-        assert!(bench.next_writable().is_some());
-        assert_eq!(bench.write_bytes(-12_508, 1, &first[1..]), Some((5, 0x1a, 0)));
-        assert!(bench.next_writable().is_some());
-        bench.write_raw(-12_508, 900 + 6750, block_type);
-        bench.flush();
-        assert_eq!(bench.disc().status, DiscStatus::Complete);
-        let toc = bench.ask(&cdb::ReadToc::new(0, 0, 804));
-        #[rustfmt::skip]
-        assert_eq!(toc, [
-            0, 26, 1, 2,
-            0, 0x14, 1, 0, 0, 0, 0, 0,
-            0, 0x10, 2, 0, 0, 0, 0x01, 0xc2,
-            0, 0x10, 0xaa, 0, 0, 0, 0x03, 0x84,
-        ]);
-        assert_eq!(bench.sectors(10, 1, 0xf8, 0), mode_1(10, &[0x5a; BLOCK]));
-        assert_eq!(bench.sense(&cdb::Read10::new(299, 1)), None);
-        assert_eq!(bench.sectors(450, 2, 0x10, 0), sounds(450, 2));
-        assert_eq!(bench.sectors(320, 1, 0x10, 0), sound(320));
-        let code = bench.ask(&ReadSubChannel::new(ReadSubChannel::ISRC, 2, 24));
-        assert_eq!(code[9..21], *b"DEABC0712345");
-        assert_eq!(bench.ask(&ReadSubChannel::new(ReadSubChannel::ISRC, 1, 24))[8..21], [0; 13]);
-        let channels = bench.sectors(460, 1, 0, 1);
-        assert_eq!(q_of(channels[..].try_into().unwrap()), raw_q(460));
-        assert_eq!(channels[0] & 0x3f, if block_type == 1 { 0 } else { 0x20 });
-        assert!(bench.drive.violations().is_empty());
-    }
-}
-
-#[test]
-fn a_raw_session_without_lead_out_or_contents_is_damaged() {
-    for (from, end) in [(-12_508, 900), (-150, 1000)] {
-        let mut bench = Bench::with("cd-r:20000");
-        bench.parameters(&raw(3));
-        // What has no points in its lead-in: positions of the programme from the start.
-        if from == -150 {
-            let block = raw_block(1000, 3);
-            for at in (-12_508..-150).step_by(50) {
-                let blocks = (-150 - at).min(50);
-                let data = block.repeat(blocks as usize);
-                assert_eq!(bench.write_bytes(at, blocks as u16, &data), None);
-            }
-        }
-        bench.write_raw(from, end, 3);
-        bench.flush();
-        assert!(bench.cd_track(1).damaged);
-        assert!(bench.drive.violations()[0].contains("raw session"));
-    }
-}
-
 #[test]
 fn a_rewritable_cd_is_erased_piece_by_piece() {
     let mut bench = Bench::with("cd-rw:40000");
@@ -631,117 +510,4 @@ fn a_track_of_a_cd_is_reserved_filled_and_closed() {
     assert_eq!(bench.close(2, 0), None);
     assert_eq!(bench.sectors(389, 11, 0x10, 0), [sounds(389, 1), vec![0; 10 * SECTOR]].concat());
     assert!(bench.drive.violations().is_empty());
-}
-
-/// What a host, or somebody's hands, might do to a CD.
-#[derive(Clone, Debug)]
-enum Deed {
-    Parameters(WriteParameters),
-    CueSheet(u8, Option<(usize, usize, u8)>),
-    Write(u16, bool),
-    Flush,
-    Close(u8),
-    Blank(u8, u32),
-    Read(i32, u8, u8),
-    Ask(u8),
-    Reserve(u32),
-    PowerCut,
-    Reload,
-}
-
-fn any_deed() -> impl Strategy<Value = Deed> {
-    let parameters = prop_oneof![
-        any::<bool>().prop_map(|more| session_at_once(more, false)),
-        any::<bool>().prop_map(|test| session_at_once(true, test)),
-        Just(audio_track()),
-        Just(WriteParameters::cd_track_at_once(MultiSession::More, false)),
-        (1_u8..4).prop_map(raw),
-    ];
-    let spoiled = proptest::option::of((0_usize..11, 0_usize..8, any::<u8>()));
-    prop_oneof![
-        3 => parameters.prop_map(Deed::Parameters),
-        3 => (prop_oneof![Just(0x01_u8), Just(0x41)], spoiled).prop_map(|(lead_in, spoiled)| Deed::CueSheet(lead_in, spoiled)),
-        8 => (0_u16..400, proptest::bool::weighted(0.9)).prop_map(|(blocks, next)| Deed::Write(blocks, next)),
-        2 => Just(Deed::Flush),
-        2 => (0_u8..4).prop_map(Deed::Close),
-        1 => (0_u8..8, 0_u32..30_000).prop_map(|(what, address)| Deed::Blank(what, address)),
-        2 => (-200_i32..20_000, any::<u8>(), 0_u8..5).prop_map(|(lba, main, sub)| Deed::Read(lba, main, sub)),
-        2 => (0_u8..6).prop_map(Deed::Ask),
-        1 => (0_u32..9000).prop_map(Deed::Reserve),
-        1 => Just(Deed::PowerCut),
-        1 => Just(Deed::Reload),
-    ]
-}
-
-impl Bench {
-    fn act(&mut self, deed: &Deed) {
-        match deed {
-            Deed::Parameters(parameters) => {
-                self.parameters(parameters);
-            }
-            Deed::CueSheet(lead_in, spoiled) => {
-                let mut sheet = sheet(*lead_in);
-                if let Some((entry, byte, value)) = spoiled {
-                    sheet[*entry][*byte] = *value;
-                }
-                self.cue_sheet(&sheet);
-            }
-            Deed::Write(blocks, next) => {
-                let at = self.next_writable().unwrap_or(0) - i32::from(!next);
-                // One of these is what the drive waits for; it takes nothing of the others.
-                for unit in [2352, 2048, 96, 2448, 2368, 2336] {
-                    let data = vec![7; usize::from(*blocks) * unit];
-                    if self.write_bytes(at, *blocks, &data) != Some((5, 0x1a, 0)) {
-                        break;
-                    }
-                }
-            }
-            Deed::Flush => drop(self.sense(&cdb::SynchronizeCache::new(false))),
-            Deed::Close(function) => drop(self.close(*function, 1)),
-            Deed::Blank(what, address) => {
-                let cdb = cdb::Blank::new(*what, false).at(*address);
-                self.sense(&cdb);
-            }
-            Deed::Read(lba, main, sub) => {
-                self.sense(&ReadCd::new(*lba, 3, *main).with_sub_channel(*sub));
-            }
-            Deed::Ask(format) => drop(self.sense(&cdb::ReadToc::new(*format, 1, 804))),
-            Deed::Reserve(blocks) => drop(self.sense(&cdb::ReserveTrack::new(*blocks))),
-            Deed::PowerCut => self.drive.power_cut(self.now),
-            Deed::Reload => {
-                let _ = self.drive.eject(self.now);
-                self.drive.load(self.now);
-            }
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
-    #[test]
-    fn no_sequence_of_deeds_makes_a_cd_that_cannot_be(
-        kind in prop_oneof![Just("cd-r:30000"), Just("cd-rw:13000"), Just("cd-rw:1000")],
-        deeds in proptest::collection::vec(any_deed(), 1..60),
-    ) {
-        let mut bench = Bench::with(kind);
-        for deed in deeds {
-            bench.act(&deed);
-            bench.now += Duration::from_millis(5);
-            while bench.sense(&cdb::TestUnitReady::zeroed()).is_some() {
-                bench.now += Duration::from_millis(5);
-            }
-            let scene = bench.drive.scene().to_string();
-            let medium = bench.drive.medium().unwrap();
-            let layout = medium.layout();
-            prop_assert!(layout.is_sound(), "{deed:?}\n{scene}");
-            // Whatever a closed session tells of itself can be read, or is the end of a data track.
-            if let Ok(toc) = Toc::parse(&bench.run(&cdb::ReadToc::new(0, 0, 804), &[]).data) {
-                for entry in toc.entries.iter().filter(|entry| entry.track != LEAD_OUT) {
-                    let refused = bench.sense(&ReadCd::new(entry.start, 1, 0xf8));
-                    prop_assert!(matches!(refused, None | Some((5, 0x64, 0) | (5, 0x2c, 0))), "{deed:?}\n{scene}");
-                }
-            }
-        }
-    }
 }
