@@ -199,7 +199,12 @@ impl Session {
                 Err(Error::new(ErrorKind::WrongFormat, message))
             }
             Format::Redbook if self.album.disc.data_track => Ok(()),
-            _ => self.check_format(Format::Joliet),
+            Format::Redbook => {
+                let message = "The active format is redbook. Call SetActiveDiscMasterFormat with “joliet” first or, for a track of \
+                               data before the sound, SetRedbookProperties with DataTrack.";
+                Err(Error::new(ErrorKind::WrongFormat, message))
+            }
+            Format::Joliet => Ok(()),
         }
     }
 

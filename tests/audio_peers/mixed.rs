@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use discmaster::audio::cue::CueSheet;
+
 use super::support::album::{Album, BLOCK, noise as sound, wav};
 use super::support::burner::content;
 use super::support::recorder::Recorder;
 use super::support::tree::{assert_same, listing};
 use super::support::{Bench, options};
-use super::{discmaster, exported, unplugged};
+use super::{discmaster, exported, read_sheet, unplugged};
 
 /// Bytes of a block of data.
 const DATA: usize = 2048;
@@ -72,6 +74,11 @@ async fn burned(at_once: bool) -> (Recorder, Bench, PathBuf, u32, Vec<Vec<u8>>) 
     assert_eq!((figure("blocks"), figure("verified-blocks")), (image + sound, image + sound));
     let gaps = if at_once { 150 + 200 + 2 + 2 } else { 3 * 152 };
     assert_eq!(used, image + 150 + sound + gaps, "every block is counted, and those that run out");
+    if at_once {
+        let (read, staged) = (read_sheet(&album, "disc.bin").await, album.sheet(&["disc.bin"]).await);
+        assert_eq!(CueSheet::parse(read.as_bytes()), CueSheet::parse(staged.as_bytes()), "{read}\n{staged}");
+        assert!(!read.contains("could not be read"), "{read}");
+    }
     album.burner.close().await.unwrap();
     let ours = unplugged(&mut bench, "vd0");
     (ours, bench, folder, u32::try_from(image).unwrap(), tracks)

@@ -12,7 +12,7 @@ use super::super::error::Trouble;
 
 /// Finds gaps and index points of the tracks of sound. False when some could not be read.
 pub(super) fn find(drive: &mut Drive<'_>, tracks: &mut [DiscTrack]) -> Result<bool, Trouble> {
-    let mut search = Search { drive, known: BTreeMap::new(), end: 0, complete: true };
+    let mut search = Search { drive, known: BTreeMap::new(), end: 0, data: None, complete: true };
     for at in 0..tracks.len() {
         let before = at.checked_sub(1).and_then(|before| tracks.get(before));
         let before = before.filter(|before| before.session == tracks[at].session).cloned();
@@ -25,6 +25,7 @@ pub(super) fn find(drive: &mut Drive<'_>, tracks: &mut [DiscTrack]) -> Result<bo
         if track.data {
             continue;
         }
+        search.data = before.as_ref().filter(|before| before.data).map(|before| before.number);
         if let Some(before) = before {
             track.gap = search.gap(track, &before)?;
         }
@@ -41,6 +42,8 @@ struct Search<'s, 'a> {
     known: BTreeMap<u32, Place>,
     /// The end of the session: what lies behind it cannot be read.
     end: u32,
+    /// The track of data that ends somewhere before the gap that is looked for.
+    data: Option<u8>,
     complete: bool,
 }
 
@@ -105,7 +108,19 @@ impl Search<'_, '_> {
 
     fn read(&mut self, block: u32) -> Result<bool, Trouble> {
         // Drives give Q of a block or two further on: by its time it is put where it belongs.
-        let from = block.saturating_sub(BEFORE);
+        if self.read_from(block.saturating_sub(BEFORE), block)? {
+            return Ok(true);
+        }
+        let Some(data) = self.data else { return Ok(false) };
+        // What is read as sound must not begin in data; and what cannot be read so at all is data.
+        if !self.read_from(block, block)? {
+            self.known.insert(block, (data, 1));
+        }
+        Ok(true)
+    }
+
+    /// Reads blocks as sound; whether there is a position near the one that is meant.
+    fn read_from(&mut self, from: u32, block: u32) -> Result<bool, Trouble> {
         let blocks = self.end.saturating_sub(from).clamp(1, BLOCKS);
         let cdb = ReadCd::new(from.cast_signed(), blocks, ReadCd::USER_DATA).expecting(ReadCd::AUDIO);
         let answer = self.drive.query(&cdb.with_sub_channel(SUB_Q))?.unwrap_or_default();
