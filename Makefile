@@ -14,10 +14,11 @@ FOLDER     ?= /usr/share/doc
 BUILD_NEEDS := gcc libc6-dev libudev-dev pkg-config
 RUN_NEEDS   := dbus
 DEMO_NEEDS  := genisoimage
-PACKAGE_NEEDS := binutils dpkg-dev lintian
+INSTALL_NEEDS := gettext
+PACKAGE_NEEDS := binutils dpkg-dev lintian $(INSTALL_NEEDS)
 TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 $(PACKAGE_NEEDS) \
                ffmpeg flac lame sox vorbis-tools cdrskin wodim growisofs cdrdao libcdio-utils
-VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3
+VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3 $(INSTALL_NEEDS)
 BENCH_NEEDS := xorriso genisoimage time
 
 # Each command once more where the first try fails: a package index can be out of reach for a moment.
@@ -65,7 +66,7 @@ bench:
 	$(CARGO) bench --locked --bench worker
 
 build:
-	@tests/need $(BUILD_NEEDS)
+	@tests/need $(BUILD_NEEDS) $(INSTALL_NEEDS)
 	@$(FETCH)
 	$(CARGO) build --locked --release --bins
 
@@ -77,6 +78,7 @@ FILL = sed -e 's|@libexecdir@|$(PREFIX)/libexec|' -e 's|@bindir@|$(PREFIX)/bin|'
 PROGRAMS ?= target/release
 UNITS := discmaster.service discmaster-worker@.service discmaster-stager@.service
 VDRIVE_UNITS := discmaster-vdrive@.service
+LANGUAGES := $(patsubst data/po/%.po,%,$(wildcard data/po/*.po))
 SOCKETS := discmaster-worker@.socket discmaster-stager.socket
 
 # `build` is not a prerequisite: `sudo make install` should not compile as root.
@@ -102,7 +104,7 @@ deb:
 	data/deb/build target/packages
 
 rpm:
-	@tests/need rpm
+	@tests/need rpm $(INSTALL_NEEDS)
 	rpmbuild -bb --quiet --define "_sourcedir $(CURDIR)" --define "_rpmdir $(CURDIR)/target/packages" \
 	    --define "discmaster_version $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)" \
 	    --define "programs $(PROGRAMS)" data/rpm/discmaster.spec
@@ -137,6 +139,9 @@ install-data:
 	install -m 644 data/desktop/org.discmaster1.metainfo.xml $(DESTDIR)$(SHARE)/metainfo
 	install -m 755 data/desktop/write-to-disc $(DESTDIR)$(PREFIX)/libexec/discmaster
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/discmaster
+	for language in $(LANGUAGES); do \
+	    catalogue=$(DESTDIR)$(SHARE)/locale/$$language/LC_MESSAGES/discmaster.mo && install -d $${catalogue%/*} && \
+	    msgfmt --output-file=$$catalogue data/po/$$language.po && chmod 644 $$catalogue || exit 1; done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/discmaster $(DESTDIR)$(PREFIX)/bin/discmaster-vdrive
@@ -151,6 +156,7 @@ uninstall:
 	rm -f $(DESTDIR)$(SHARE)/man/man1/discmaster.1 $(DESTDIR)$(SHARE)/man/man1/discmaster-*.1 $(DESTDIR)$(SHARE)/man/man8/discmasterd.8
 	rm -f $(DESTDIR)$(SHARE)/bash-completion/completions/discmaster $(DESTDIR)$(SHARE)/zsh/vendor-completions/_discmaster
 	rm -f $(DESTDIR)$(SHARE)/fish/vendor_completions.d/discmaster.fish
+	rm -f $(LANGUAGES:%=$(DESTDIR)$(SHARE)/locale/%/LC_MESSAGES/discmaster.mo)
 	for unit in $(UNITS) $(VDRIVE_UNITS) $(SOCKETS); do rm -f $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit; done
 	rm -f $(DESTDIR)$(SYSUSERS_DIR)/discmaster.conf $(DESTDIR)$(UDEV_RULESDIR)/60-discmaster.rules
 	rm -f $(DESTDIR)$(POLKIT_DATADIR)/actions/org.discmaster1.policy $(DESTDIR)$(POLKIT_DATADIR)/rules.d/org.discmaster1.rules

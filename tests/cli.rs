@@ -36,6 +36,7 @@ fn command(bench: &Bench, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(bench.dir())
         .env("DBUS_SESSION_BUS_ADDRESS", &bench.bus.address)
+        .env("LC_ALL", "C")
         .stdin(Stdio::null());
     command
 }

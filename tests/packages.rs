@@ -60,6 +60,7 @@ fn debian_finds_no_errors_in_the_packages_and_they_hold_what_each_program_needs(
                 "man8/discmasterd.8.gz",
                 "bash-completion/completions/discmaster",
                 "doc/discmaster/polkit.md",
+                "share/locale/de/LC_MESSAGES/discmaster.mo",
             ],
         ),
     ] {

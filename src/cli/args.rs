@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::commands::{audio, burn, eject, erase, format, image, info, jobs, list, load, monitor, toc};
 use super::exit::Exit;
+use super::messages::tr;
 
 /// Record discs, and see to recorders, through the discmaster service.
 #[derive(Debug, Parser)]
@@ -55,7 +57,7 @@ pub enum Bus {
 }
 
 /// The buses of this machine, as they are typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BusName {
     /// The machine's: recorders for every user.
     System,
@@ -79,7 +81,7 @@ impl Cli {
 fn host(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_:[]".contains(&byte);
     if text.starts_with('-') || text.is_empty() || !text.bytes().all(plain) {
-        return Err("a host is [USER@]NAME".to_owned());
+        return Err(tr!("a host is [USER@]NAME"));
     }
     Ok(text.to_owned())
 }
@@ -87,29 +89,33 @@ fn host(text: &str) -> Result<String, String> {
 impl fmt::Display for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System => f.write_str("system bus"),
-            Self::Session => f.write_str("session bus"),
-            Self::Host(host) => write!(f, "system bus of {host}"),
+            Self::System => f.write_str(&tr!("system bus")),
+            Self::Session => f.write_str(&tr!("session bus")),
+            Self::Host(host) => f.write_str(&tr!("system bus of {}", host)),
         }
     }
 }
 
-impl fmt::Display for BusName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::System => "system",
-            Self::Session => "session",
+impl ValueEnum for BusName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::System, Self::Session]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::System => PossibleValue::new("system").help(tr!("The machine's: recorders for every user")),
+            Self::Session => PossibleValue::new("session")
+                .help(tr!("The user's own: a service that runs without privileges")),
         })
     }
 }
 
 fn after_help() -> String {
-    format!(
-        "{}\n\n\
-         Data go to standard output, talk and progress to standard error. With --json a failure is an object on\n\
-         standard error too: error, message, hint, exit, details.",
-        Exit::help()
-    )
+    let streams = tr!(
+        "Data go to standard output, talk and progress to standard error. With --json a failure is an object on \
+         standard error too: error, message, hint, exit, details."
+    );
+    format!("{}\n\n{streams}", Exit::help())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use crate::api::{ErrorKind, Phase};
 
+use super::messages::{msgid, said, tr};
+
 /// How the program ended. The numbers are part of the interface and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -59,15 +61,19 @@ impl Exit {
     /// What the number means, as the help says it.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::Other => "another failure: no service, no bus, a file that cannot be written",
-            Self::Usage => "wrong usage: an argument or option makes no sense",
-            Self::Refused => "refused: not allowed, or somebody else is using the recorder",
-            Self::NothingWritten => "failed before anything was written: the disc is as it was",
-            Self::DiscLost => "failed while writing or erasing: the disc is lost, or must be erased again",
-            Self::NotClosedOrVerified => "written, but not closed, or not what was written when read back",
-            Self::Cancelled => "cancelled",
-            Self::Unknown => "the burn goes on without us: its end is not known yet",
+            Self::Done => msgid!("done"),
+            Self::Other => msgid!("another failure: no service, no bus, a file that cannot be written"),
+            Self::Usage => msgid!("wrong usage: an argument or option makes no sense"),
+            Self::Refused => msgid!("refused: not allowed, or somebody else is using the recorder"),
+            Self::NothingWritten => msgid!("failed before anything was written: the disc is as it was"),
+            Self::DiscLost => {
+                msgid!("failed while writing or erasing: the disc is lost, or must be erased again")
+            }
+            Self::NotClosedOrVerified => {
+                msgid!("written, but not closed, or not what was written when read back")
+            }
+            Self::Cancelled => msgid!("cancelled"),
+            Self::Unknown => msgid!("the burn goes on without us: its end is not known yet"),
         }
     }
 
@@ -86,8 +92,8 @@ impl Exit {
     /// The table of exit codes for the help.
     pub fn help() -> String {
         let rows: Vec<String> =
-            Self::ALL.iter().map(|exit| format!("  {}  {}", exit.code(), exit.meaning())).collect();
-        format!("Exit codes:\n{}", rows.join("\n"))
+            Self::ALL.iter().map(|exit| format!("  {}  {}", exit.code(), said(exit.meaning()))).collect();
+        format!("{}\n{}", tr!("Exit codes:"), rows.join("\n"))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::api::{self, Detail};
 
 use super::exit::{Exit, Reached};
 use super::hint::hint;
+use super::messages::{said, tr};
 
 /// `std::result::Result` with the command line's failure.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -36,7 +37,7 @@ impl Failure {
             exit: Exit::of(error.kind, reached),
             name: error.kind.name().to_owned(),
             message: error.message,
-            hint: Some(hint(error.kind).to_owned()),
+            hint: Some(said(hint(error.kind))),
             details: error.details,
         }
     }
@@ -62,8 +63,8 @@ impl Failure {
         match self.exit {
             Exit::Unknown => Self {
                 exit: Exit::NothingWritten,
-                message: format!("{} before anything was written: the disc is as it was", self.message),
-                hint: Some("start the command again".to_owned()),
+                message: tr!("{} before anything was written: the disc is as it was", self.message),
+                hint: Some(tr!("start the command again")),
                 ..self
             },
             _ => self,
@@ -101,7 +102,7 @@ pub fn details(details: &BTreeMap<String, Detail>) -> Value {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "discmaster: {}: {}", self.name, self.message)?;
-        self.hint.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+        self.hint.iter().try_for_each(|hint| write!(f, "\n{}", tr!("hint: {}", hint)))
     }
 }
 

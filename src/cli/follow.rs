@@ -7,6 +7,7 @@ use crate::api::{BLOCK, Phase};
 use super::client::{Client, Completion, Event, Events, Props};
 use super::exit::{Exit, Reached};
 use super::failure::{Failure, Result};
+use super::messages::tr;
 use super::progress::JobView;
 use super::screen::Screen;
 
@@ -94,9 +95,9 @@ pub async fn follow(
                 return Err(Failure::new(
                     Exit::Unknown,
                     "Gone",
-                    "the job vanished without a word on how it ended",
+                    tr!("the job vanished without a word on how it ended"),
                 )
-                .hint("look at the disc with `discmaster info`"));
+                .hint(tr!("look at the disc with `discmaster info`")));
             }
             _ => {}
         }

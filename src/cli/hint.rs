@@ -2,72 +2,93 @@
 
 use crate::api::ErrorKind;
 
+use super::messages::msgid;
+
 /// One sentence for a person who has just read the failure's message.
+#[expect(clippy::too_many_lines, reason = "a table, a failure a line")]
 pub const fn hint(kind: ErrorKind) -> &'static str {
     use ErrorKind as Kind;
     match kind {
-        Kind::NotOpened | Kind::NotInitialized => "start the command again; the session had ended",
+        Kind::NotOpened | Kind::NotInitialized => msgid!("start the command again; the session had ended"),
         Kind::UserAbort => {
-            "erase a rewritable disc before it is used again; check a written one with `discmaster info`"
+            msgid!(
+                "erase a rewritable disc before it is used again; check a written one with `discmaster info`"
+            )
         }
-        Kind::Generic => "look into the service's log: journalctl -u discmaster",
-        Kind::MediumNotPresent => "insert a recordable disc and try again",
+        Kind::Generic => msgid!("look into the service's log: journalctl -u discmaster"),
+        Kind::MediumNotPresent => msgid!("insert a recordable disc and try again"),
         Kind::MediumInvalidType => {
-            "see `discmaster info` for what the recorder takes, and insert such a disc"
+            msgid!("see `discmaster info` for what the recorder takes, and insert such a disc")
         }
-        Kind::DeviceNoProperties => "this recorder has no settings to change",
+        Kind::DeviceNoProperties => msgid!("this recorder has no settings to change"),
         Kind::DeviceNotAccessible | Kind::DeviceStillInUse => {
-            "close the program that uses the drive (fuser -v on its device names it) and try again"
+            msgid!("close the program that uses the drive (fuser -v on its device names it) and try again")
         }
-        Kind::DeviceNotPresent => "plug the recorder in; `discmaster list` shows those that are present",
-        Kind::DeviceInvalidType => "choose another recorder with --recorder; `discmaster list` shows them",
-        Kind::InitializeWrite => "take the disc out, put it in again and retry, perhaps with a lower --speed",
+        Kind::DeviceNotPresent => {
+            msgid!("plug the recorder in; `discmaster list` shows those that are present")
+        }
+        Kind::DeviceInvalidType => {
+            msgid!("choose another recorder with --recorder; `discmaster list` shows them")
+        }
+        Kind::InitializeWrite => {
+            msgid!("take the disc out, put it in again and retry, perhaps with a lower --speed")
+        }
         Kind::InitializeEndWrite | Kind::WrittenNotClosed => {
-            "the data are usually readable: check the disc in another drive before throwing it away"
+            msgid!("the data are usually readable: check the disc in another drive before throwing it away")
         }
-        Kind::FileSystem => "close what is open on it and try again with --unmount",
-        Kind::FileAccess => "see that the stash's file system is writable and has room",
-        Kind::DiscInfo => "clean the disc, or try another one",
-        Kind::TrackNotOpen => "create an audio track first",
-        Kind::TrackOpen => "close the open audio track first",
-        Kind::DiscFull => "leave something out, or insert a larger disc",
-        Kind::BadJolietName => "rename the file, or allow longer names with --long-names",
-        Kind::InvalidImage => "give at least one file or folder that can be recorded",
-        Kind::NoActiveFormat => "select a format first",
-        Kind::NoActiveRecorder => "name a recorder with --recorder",
-        Kind::WrongFormat => "use the object of the format that is selected",
-        Kind::AlreadyOpen => "close your other session first; `discmaster list` shows what it holds",
-        Kind::WrongDisc => "put the disc back that was in the drive, or start again with this one",
-        Kind::FileExists => "rename one of the two, or let the later one win with --overwrite",
-        Kind::StashInUse | Kind::Busy => "wait until the holder is done; `discmaster list` shows who it is",
+        Kind::FileSystem => msgid!("close what is open on it and try again with --unmount"),
+        Kind::FileAccess => msgid!("see that the stash's file system is writable and has room"),
+        Kind::DiscInfo => msgid!("clean the disc, or try another one"),
+        Kind::TrackNotOpen => msgid!("create an audio track first"),
+        Kind::TrackOpen => msgid!("close the open audio track first"),
+        Kind::DiscFull => msgid!("leave something out, or insert a larger disc"),
+        Kind::BadJolietName => msgid!("rename the file, or allow longer names with --long-names"),
+        Kind::InvalidImage => msgid!("give at least one file or folder that can be recorded"),
+        Kind::NoActiveFormat => msgid!("select a format first"),
+        Kind::NoActiveRecorder => msgid!("name a recorder with --recorder"),
+        Kind::WrongFormat => msgid!("use the object of the format that is selected"),
+        Kind::AlreadyOpen => msgid!("close your other session first; `discmaster list` shows what it holds"),
+        Kind::WrongDisc => msgid!("put the disc back that was in the drive, or start again with this one"),
+        Kind::FileExists => msgid!("rename one of the two, or let the later one win with --overwrite"),
+        Kind::StashInUse | Kind::Busy => {
+            msgid!("wait until the holder is done; `discmaster list` shows who it is")
+        }
         Kind::LossOfStreaming => {
-            "burn again at a lower --speed, or with --copy when the files lie on a slow device"
+            msgid!("burn again at a lower --speed, or with --copy when the files lie on a slow device")
         }
         Kind::CompressedStash | Kind::EncryptedStash | Kind::RemovableStash => {
-            "have the administrator put the stash on a plain local file system (discmasterd --stash)"
+            msgid!("have the administrator put the stash on a plain local file system (discmasterd --stash)")
         }
-        Kind::NotEnoughDiskForStash => "make room, or burn without --copy",
+        Kind::NotEnoughDiskForStash => msgid!("make room, or burn without --copy"),
         Kind::CannotWriteToMedia => {
-            "insert a blank or appendable disc, or erase this one with `discmaster erase`"
+            msgid!("insert a blank or appendable disc, or erase this one with `discmaster erase`")
         }
-        Kind::TrackNotBigEnough => "make the track at least four seconds long",
-        Kind::BootImageAndNonblankDisc => "use a blank disc for a boot image",
-        Kind::NotAuthorized => "ask the administrator for the right to use this recorder",
-        Kind::NotAuthorizedCanObtain => "run the command in a desktop session, or as an administrator",
-        Kind::NotAuthorizedDismissed => "run the command again and authenticate",
+        Kind::TrackNotBigEnough => msgid!("make the track at least four seconds long"),
+        Kind::BootImageAndNonblankDisc => msgid!("use a blank disc for a boot image"),
+        Kind::NotAuthorized => msgid!("ask the administrator for the right to use this recorder"),
+        Kind::NotAuthorizedCanObtain => {
+            msgid!("run the command in a desktop session, or as an administrator")
+        }
+        Kind::NotAuthorizedDismissed => msgid!("run the command again and authenticate"),
         Kind::VerifyFailed => {
-            "clean the disc and read it again; if the damage stays, burn another at a lower --speed"
+            msgid!("clean the disc and read it again; if the damage stays, burn another at a lower --speed")
         }
-        Kind::WriteFailed => "try another disc, a lower --speed, or another brand",
-        Kind::EraseFailed => "try `discmaster erase --full`; a disc that refuses that too is worn out",
-        Kind::FileChanged => "leave the files alone while they are burned, or take a copy first with --copy",
-        Kind::FileUnreadable => "see to the file's permissions, or leave it out",
-        Kind::FileDamaged => "get the file anew, or leave it out",
-        Kind::SpecialFile => "leave device nodes, sockets and pipes out with --skip-special",
-        Kind::NotSupported => "see `discmaster info` for what this recorder and disc can do",
-        Kind::LimitsExceeded => "close sessions that you no longer need, or burn fewer files at a time",
-        Kind::InvalidArgs => "see `discmaster help`; perhaps the service is older than this program",
-        Kind::HelperFailed => "look into the service's log, then try again: journalctl -u discmaster",
+        Kind::WriteFailed => msgid!("try another disc, a lower --speed, or another brand"),
+        Kind::EraseFailed => {
+            msgid!("try `discmaster erase --full`; a disc that refuses that too is worn out")
+        }
+        Kind::FileChanged => {
+            msgid!("leave the files alone while they are burned, or take a copy first with --copy")
+        }
+        Kind::FileUnreadable => msgid!("see to the file's permissions, or leave it out"),
+        Kind::FileDamaged => msgid!("get the file anew, or leave it out"),
+        Kind::SpecialFile => msgid!("leave device nodes, sockets and pipes out with --skip-special"),
+        Kind::NotSupported => msgid!("see `discmaster info` for what this recorder and disc can do"),
+        Kind::LimitsExceeded => {
+            msgid!("close sessions that you no longer need, or burn fewer files at a time")
+        }
+        Kind::InvalidArgs => msgid!("see `discmaster help`; perhaps the service is older than this program"),
+        Kind::HelperFailed => msgid!("look into the service's log, then try again: journalctl -u discmaster"),
     }
 }
 

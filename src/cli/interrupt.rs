@@ -3,6 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::{Failure, Result};
+use super::messages::tr;
 
 /// The signals by which a person or a supervisor asks us to leave. From its making on they no longer end the program.
 pub struct Interrupts {
@@ -16,7 +17,7 @@ impl Interrupts {
     /// # Errors
     /// The process may have no signal handlers.
     pub fn take_over() -> Result<Self> {
-        let on = |kind| signal(kind).map_err(|error| Failure::io("signals cannot be caught", &error));
+        let on = |kind| signal(kind).map_err(|error| Failure::io(tr!("signals cannot be caught"), &error));
         Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
     }
 

@@ -2,8 +2,8 @@
 //!
 //! [`args`] is what can be typed and [`commands`] what it does, a command a file. [`client`] speaks D-Bus, [`view`]
 //! is what it brought, [`follow`] waits for a job. [`screen`] writes it all: data to standard output, talk to
-//! standard error, progress as [`progress`] words it with the figures of [`units`]. How it ends is an [`exit`] code,
-//! and a [`failure`] with a [`hint`]. [`pages`] are the man pages and completions.
+//! standard error, progress as [`progress`] words it with the figures of [`units`], in the language that [`messages`] knows.
+//! How it ends is an [`exit`] code, and a [`failure`] with a [`hint`]. [`pages`] are the man pages and completions.
 
 pub mod args;
 pub mod client;
@@ -13,6 +13,7 @@ pub mod failure;
 pub mod follow;
 pub mod hint;
 pub mod interrupt;
+pub mod messages;
 pub mod pages;
 pub mod progress;
 pub mod screen;
@@ -21,11 +22,12 @@ pub mod view;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
 use failure::{Failure, Result};
+use messages::tr;
 use screen::Screen;
 
 /// Runs the program on the process's arguments.
@@ -33,7 +35,8 @@ pub fn main() -> ExitCode {
     if let Some(written) = pages::asked(Cli::command(), "1") {
         return written;
     }
-    let cli = match Cli::try_parse() {
+    messages::start();
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
@@ -41,7 +44,7 @@ pub fn main() -> ExitCode {
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io("the program cannot start", &error))
+        .map_err(|error| Failure::io(tr!("the program cannot start"), &error))
         .and_then(|runtime| runtime.block_on(run(&cli, &mut screen)));
     match done {
         Ok(()) => Exit::Done.into(),
@@ -50,6 +53,10 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+fn parsed() -> std::result::Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&messages::described(Cli::command()).try_get_matches()?)
 }
 
 async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::Command;
 use clap_complete::Shell;
 
+use super::messages::tr;
+
 /// The one argument that is not in the pages, since it is for packagers alone: `--write-pages DIR`.
 const ASKED: &str = "--write-pages";
 
@@ -23,7 +25,8 @@ pub fn asked(command: Command, section: &'static str) -> Option<ExitCode> {
     match write(command, section, Path::new(&directory)) {
         Ok(()) => Some(ExitCode::SUCCESS),
         Err(error) => {
-            eprintln!("the pages cannot be written to {}: {error}", Path::new(&directory).display());
+            let folder = Path::new(&directory).display();
+            eprintln!("{}", tr!("the pages cannot be written to {folder}: {error}", folder, error));
             Some(ExitCode::FAILURE)
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::messages::{tr, word};
 use super::units;
 
 /// All that a line of progress shows, and the keys of its JSON. What is not known is `None`, and left out of the line.
@@ -50,7 +51,7 @@ struct Field {
 
 fn fields(job: &JobView, bar: bool) -> Vec<Field> {
     let field = |weight, text| Field { weight, text };
-    let mut fields = vec![field(9, format!("{:<9}", job.phase))];
+    let mut fields = vec![field(9, format!("{:<9}", word(&job.phase)))];
     if let Some(share) = job.share {
         let percent = units::percent(share);
         fields.push(field(8, format!("{percent:>3} %")));
@@ -61,19 +62,20 @@ fn fields(job: &JobView, bar: bool) -> Vec<Field> {
     match (job.done, job.total) {
         (0, 0) => {}
         (done, 0) => fields.push(field(6, units::size(done))),
-        (done, total) => fields.push(field(6, format!("{} of {}", units::size(done), units::size(total)))),
+        (done, total) => fields
+            .push(field(6, tr!("{done} of {total}", done = units::size(done), total = units::size(total)))),
     }
     if job.rate > 0 {
         fields.push(field(5, units::rate(job.rate, &job.medium)));
     }
     if let Some(ring) = job.ring {
-        fields.push(field(3, format!("ring {} %", units::percent(ring))));
+        fields.push(field(3, tr!("ring {} %", units::percent(ring))));
     }
     if let Some(drive) = job.drive {
-        fields.push(field(4, format!("drive {} %", units::percent(drive))));
+        fields.push(field(4, tr!("drive {} %", units::percent(drive))));
     }
     if let Some(left) = job.left {
-        fields.push(field(7, format!("{} left", units::time(left))));
+        fields.push(field(7, tr!("{} left", units::time(left))));
     }
     fields
 }

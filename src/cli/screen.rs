@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::failure::{Failure, Result};
+use super::messages::tr;
 use super::progress::{self, JobView};
 
 /// Where the program writes, and how.
@@ -59,8 +60,8 @@ impl Screen {
             written = writeln!(out, "{text}").and_then(|()| out.flush());
         });
         written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::new(Exit::Done, "Io", "nobody reads on"),
-            _ => Failure::io("standard output cannot be written", &error),
+            io::ErrorKind::BrokenPipe => Failure::new(Exit::Done, "Io", tr!("nobody reads on")),
+            _ => Failure::io(tr!("standard output cannot be written"), &error),
         })
     }
 

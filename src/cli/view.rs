@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::client::{Objects, Props};
 use super::failure::{Failure, Result};
+use super::messages::tr;
 
 /// A recorder, and the disc in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,16 +119,16 @@ impl RecorderView {
             return Err(Failure::new(
                 super::exit::Exit::NothingWritten,
                 "DeviceNotPresent",
-                "there is no recorder",
+                tr!("there is no recorder"),
             )
-            .hint("plug one in; `discmaster monitor` shows when it arrives"));
+            .hint(tr!("plug one in; `discmaster monitor` shows when it arrives")));
         }
         let Some(name) = name else {
             return match recorders.len() {
                 1 => Ok(recorders.remove(0)),
-                _ => Err(Failure::usage(format!("which recorder? there are {ids}")).hint(
-                    "name one with --recorder, or after `info`, `erase`, `format`, `eject` and `load`",
-                )),
+                _ => Err(Failure::usage(tr!("which recorder? there are {}", ids)).hint(tr!(
+                    "name one with --recorder, or after `info`, `erase`, `format`, `eject` and `load`"
+                ))),
             };
         };
         // /dev/cdrom is a link to /dev/sr0.
@@ -138,7 +139,7 @@ impl RecorderView {
                 [&recorder.id, &recorder.device, &recorder.path].contains(&&name.to_owned())
                     || (name.starts_with('/') && real.as_os_str() == recorder.device.as_str())
             })
-            .ok_or_else(|| Failure::usage(format!("no recorder is called {name}; there are {ids}")))
+            .ok_or_else(|| Failure::usage(tr!("no recorder is called {name}; there are {ids}", name, ids)))
     }
 
     /// Vendor and product, or what there is of them.

@@ -6,14 +6,17 @@ use crate::api::{self, ErrorKind};
 use crate::cli::args::Bus;
 use crate::cli::exit::{Exit, Reached};
 use crate::cli::failure::Failure;
+use crate::cli::messages::tr;
 
 /// The bus could not be reached.
 pub(super) fn no_bus(bus: Bus, error: &zbus::Error) -> Failure {
-    let failure = Failure::new(Exit::Other, "NoBus", format!("the {bus} cannot be reached: {error}"));
+    let failure = Failure::new(Exit::Other, "NoBus", tr!("the {bus} cannot be reached: {error}", bus, error));
     match bus {
-        Bus::System => failure.hint("start dbus, or use a service of your own with --bus session"),
-        Bus::Host(_) => failure.hint("see that `ssh HOST systemd-stdio-bridge` works without a question"),
-        Bus::Session => failure.hint("start this in a desktop session, or below `dbus-run-session`"),
+        Bus::System => failure.hint(tr!("start dbus, or use a service of your own with --bus session")),
+        Bus::Host(_) => {
+            failure.hint(tr!("see that `ssh HOST systemd-stdio-bridge` works without a question"))
+        }
+        Bus::Session => failure.hint(tr!("start this in a desktop session, or below `dbus-run-session`")),
     }
 }
 
@@ -22,15 +25,16 @@ pub(super) fn bus_gone() -> Failure {
     Failure::new(
         Exit::Unknown,
         "BusGone",
-        "the connection to the bus was lost; a running burn goes on without us",
+        tr!("the connection to the bus was lost; a running burn goes on without us"),
     )
-    .hint("look at the disc with `discmaster info` once the bus is back")
+    .hint(tr!("look at the disc with `discmaster info` once the bus is back"))
 }
 
 /// The service left the bus.
 pub(super) fn service_gone() -> Failure {
-    Failure::new(Exit::Unknown, "ServiceGone", "discmasterd went away")
-        .hint("a burn that had begun is finished by its worker: see `discmaster jobs` and `discmaster info`")
+    Failure::new(Exit::Unknown, "ServiceGone", tr!("discmasterd went away")).hint(tr!(
+        "a burn that had begun is finished by its worker: see `discmaster jobs` and `discmaster info`"
+    ))
 }
 
 /// A call failed: with an error of the service's, of the bus, or of the connection.
@@ -44,11 +48,7 @@ pub(super) fn call(bus: Bus, error: zbus::Error) -> Failure {
         }
         zbus::Error::InputOutput(_) => return bus_gone(),
         other => {
-            return Failure::new(
-                Exit::Other,
-                "Unexpected",
-                format!("discmasterd could not be asked: {other}"),
-            );
+            return Failure::new(Exit::Other, "Unexpected", tr!("discmasterd could not be asked: {}", other));
         }
     };
     named(bus, &name, message)
@@ -62,28 +62,28 @@ fn named(bus: Bus, name: &str, message: String) -> Failure {
     match name.strip_prefix("org.freedesktop.DBus.Error.").unwrap_or(name) {
         "ServiceUnknown" | "NameHasNoOwner" => no_service(bus),
         short if short.starts_with("Spawn.") => {
-            Failure::new(Exit::Other, "NoService", format!("the bus could not start discmasterd: {message}"))
-                .hint("see why: journalctl -u discmaster -u dbus")
+            Failure::new(Exit::Other, "NoService", tr!("the bus could not start discmasterd: {}", message))
+                .hint(tr!("see why: journalctl -u discmaster -u dbus"))
         }
         "NoReply" | "Disconnected" => service_gone(),
         "AccessDenied" => {
             Failure::reported(api::Error::new(ErrorKind::NotAuthorized, message), Reached::Nothing)
         }
-        "UnknownObject" => Failure::new(Exit::Other, "Gone", format!("it is no longer there: {message}")),
+        "UnknownObject" => Failure::new(Exit::Other, "Gone", tr!("it is no longer there: {}", message)),
         "UnknownMethod" | "UnknownInterface" | "UnknownProperty" => {
-            Failure::new(Exit::Other, "Unexpected", format!("discmasterd does not know this: {message}"))
-                .hint("the service and this program are of different versions: update and restart both")
+            Failure::new(Exit::Other, "Unexpected", tr!("discmasterd does not know this: {}", message))
+                .hint(tr!("the service and this program are of different versions: update and restart both"))
         }
         _ => Failure::new(Exit::Other, "Unexpected", format!("{name}: {message}")),
     }
 }
 
 fn no_service(bus: Bus) -> Failure {
-    let failure = Failure::new(Exit::Other, "NoService", format!("discmasterd is not on the {bus}"));
+    let failure = Failure::new(Exit::Other, "NoService", tr!("discmasterd is not on the {}", bus));
     match bus {
-        Bus::System => failure.hint("start it: systemctl start discmaster"),
-        Bus::Host(_) => failure.hint("start it there: systemctl start discmaster"),
-        Bus::Session => failure.hint("start it: discmasterd --bus session"),
+        Bus::System => failure.hint(tr!("start it: {}", "systemctl start discmaster")),
+        Bus::Host(_) => failure.hint(tr!("start it there: {}", "systemctl start discmaster")),
+        Bus::Session => failure.hint(tr!("start it: {}", "discmasterd --bus session")),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cli::client::{Client, Options};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::follow::{Follow, follow};
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 use crate::cli::view::RecorderView;
 
@@ -45,9 +46,9 @@ impl Album {
                 let folder = sheet.parent().unwrap_or(Path::new("")).to_owned();
                 Ok(Self::Sheet(Box::new(read), folder))
             }
-            files if files.iter().any(is_sheet) => {
-                Err(Failure::usage("a cue sheet is a whole disc: give it alone, or the files without it"))
-            }
+            files if files.iter().any(is_sheet) => Err(Failure::usage(tr!(
+                "a cue sheet is a whole disc: give it alone, or the files without it"
+            ))),
             files => Ok(Self::Files(files.to_vec())),
         }
     }
@@ -95,7 +96,7 @@ impl Burning {
         let disc = Options::new().flag("Gapless", args.gapless).flag("TrackAtOnce", args.track_at_once);
         self.set(format, disc).await?;
         for path in files {
-            screen.say(&format!("Taking in {}", path.display()));
+            screen.say(&tr!("Taking in {}", path.display()));
             let file = File::open(path).map_err(|error| Failure::io(path.display(), &error))?;
             let options = Options::new().flag("gapless", args.gapless).setting("tags", args.cd_text);
             let job = self.service()?.add_sound(format, "AddAudioFile", file.as_fd(), options).await?;
@@ -116,7 +117,7 @@ impl Burning {
             // Beside the sheet a name is enough, and stays true when both are moved.
             let name = whole.strip_prefix(folder).unwrap_or(&whole);
             name.to_str().map(str::to_owned).ok_or_else(|| {
-                Failure::usage(format!("{} has a name that no cue sheet can hold", file.display()))
+                Failure::usage(tr!("{} has a name that no cue sheet can hold", file.display()))
             })
         };
         let names = files.iter().map(name).collect::<Result<Vec<_>>>()?;
@@ -132,10 +133,10 @@ impl Burning {
         folder: &Path,
         screen: &mut Screen,
     ) -> Result<()> {
-        let wrong = |error: StreamError| Failure::usage(format!("the cue sheet cannot be burned: {error}"));
+        let wrong = |error: StreamError| Failure::usage(tr!("the cue sheet cannot be burned: {}", error));
         let data = usize::from(sheet.begins_with_data().map_err(wrong)?);
         if data > 0 && !args.data.is_empty() {
-            return Err(Failure::usage("the cue sheet has a track of data already: leave out --data"));
+            return Err(Failure::usage(tr!("the cue sheet has a track of data already: leave out --data")));
         }
         let mut disc = Options::new()
             // Tracks that are written one by one have a gap where the sheet has none.
@@ -152,15 +153,15 @@ impl Burning {
         if data > 0 {
             self.stage_image(format, sheet, folder, screen).await?;
         } else if sheet.sounding_gap(0, 0) > 0 {
-            screen.say("note: what the cue sheet has before the first track is left out");
+            screen.say(&tr!("note: {}", tr!("what the cue sheet has before the first track is left out")));
         }
         let mut writer = Writer::start(sheet.clone(), folder.to_owned());
         let mut before = 0;
         for (at, track) in sheet.tracks.iter().enumerate().skip(data) {
-            screen.say(&format!("Taking in track {}", at + 1));
+            screen.say(&tr!("Taking in track {}", at + 1));
             let client = self.service()?;
             client.create_track(format).await?;
-            let (reader, sink) = io::pipe().map_err(|error| Failure::io("a pipe", &error))?;
+            let (reader, sink) = io::pipe().map_err(|error| Failure::io(tr!("a pipe"), &error))?;
             let job = client.add_sound(format, "AddAudioTrackStream", reader.as_fd(), Options::new()).await?;
             drop(reader);
             writer.write(at, sink)?;
@@ -190,8 +191,8 @@ impl Burning {
         folder: &Path,
         screen: &mut Screen,
     ) -> Result<()> {
-        screen.say("Taking in track 1, of data");
-        let (reader, sink) = io::pipe().map_err(|error| Failure::io("a pipe", &error))?;
+        screen.say(&tr!("Taking in track {}, of data", 1));
+        let (reader, sink) = io::pipe().map_err(|error| Failure::io(tr!("a pipe"), &error))?;
         let client = self.service()?;
         let job = client.add_sound(format, "AddDataTrackStream", reader.as_fd(), Options::new()).await?;
         drop(reader);
@@ -210,7 +211,11 @@ impl Burning {
             Ok(()) => followed,
             // The service takes no more: it says why.
             Err(StreamError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => followed,
-            Err(error) => Err(Failure::new(Exit::NothingWritten, "Io", format!("track 1: {error}"))),
+            Err(error) => Err(Failure::new(
+                Exit::NothingWritten,
+                "Io",
+                tr!("track {number}: {error}", number = 1, error),
+            )),
         }
     }
 
@@ -228,7 +233,9 @@ impl Burning {
     }
 
     fn service(&self) -> Result<&Client> {
-        self.client.as_ref().ok_or_else(|| Failure::new(Exit::Other, "Unexpected", "there is no connection"))
+        self.client
+            .as_ref()
+            .ok_or_else(|| Failure::new(Exit::Other, "Unexpected", tr!("there is no connection")))
     }
 }
 
@@ -285,16 +292,18 @@ impl Writer {
             Some(Ok(bytes)) => Ok(u32::try_from(bytes.div_ceil(AUDIO_BLOCK as u64)).unwrap_or(u32::MAX)),
             // The service takes no more: it says why.
             Some(Err(StreamError::Sink(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-            Some(Err(error)) => {
-                Err(Failure::new(Exit::NothingWritten, "Io", format!("track {}: {error}", track + 1)))
-            }
+            Some(Err(error)) => Err(Failure::new(
+                Exit::NothingWritten,
+                "Io",
+                tr!("track {number}: {error}", number = track + 1, error),
+            )),
             None => Err(gave_up()),
         }
     }
 }
 
 fn gave_up() -> Failure {
-    Failure::new(Exit::Other, "Unexpected", "the cue sheet's files are not decoded any more")
+    Failure::new(Exit::Other, "Unexpected", tr!("the cue sheet's files are not decoded any more"))
 }
 
 /// Opens a file of a sheet. Sheets keep the name of the file that somebody made another kind of since.

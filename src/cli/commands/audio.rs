@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::args::Bus;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 
 use super::album::Album;
@@ -95,19 +96,19 @@ pub async fn run(bus: Bus, args: &AudioArgs, screen: &mut Screen) -> Result<()> 
     let album = Album::of(&args.files)?;
     let data = sources(&args.data)?;
     if args.gapless && args.track_at_once {
-        return Err(Failure::usage(
-            "tracks that are written one by one have gaps: leave out --gapless or --track-at-once",
-        ));
+        return Err(Failure::usage(tr!(
+            "tracks that are written one by one have gaps: leave out --gapless or --track-at-once"
+        )));
     }
     if args.write_cue.is_some() && matches!(album, Album::Sheet(..)) {
-        return Err(Failure::usage(
-            "the disc has a cue sheet already: leave out --write-cue, or give the files",
-        ));
+        return Err(Failure::usage(tr!(
+            "the disc has a cue sheet already: leave out --write-cue, or give the files"
+        )));
     }
     if args.write_cue.is_some() && !data.is_empty() {
-        return Err(Failure::usage(
-            "a cue sheet names files, and a track of data from a folder has none: leave out --write-cue or --data",
-        ));
+        return Err(Failure::usage(tr!(
+            "a cue sheet names files, and a track of data from a folder has none: leave out --write-cue or --data"
+        )));
     }
     let burn = args.burn();
     let mut interrupts = Interrupts::take_over()?;

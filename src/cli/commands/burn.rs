@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::cli::args::Bus;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 use crate::mmc::speed::{Family, Speed};
 
@@ -87,7 +89,7 @@ pub struct BurnArgs {
 }
 
 /// How a disc is checked after writing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Check {
     /// Not at all.
     None,
@@ -117,6 +119,21 @@ impl Check {
             Self::Quick => "quick",
             Self::Full => "full",
         }
+    }
+}
+
+impl ValueEnum for Check {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::None, Self::Quick, Self::Full]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::None => tr!("Not at all"),
+            Self::Quick => tr!("Its structure is read again"),
+            Self::Full => tr!("Every block is read and compared"),
+        };
+        Some(PossibleValue::new(self.word()).help(help))
     }
 }
 
@@ -150,7 +167,7 @@ pub async fn run(bus: Bus, args: &BurnArgs, screen: &mut Screen) -> Result<()> {
 pub(super) fn speed(text: &str) -> std::result::Result<String, String> {
     Speed::parse(text, Family::Cd)
         .map(|_| text.to_owned())
-        .ok_or_else(|| "a speed is a factor such as 16x or 2.4x, or kB/s such as 22160".to_owned())
+        .ok_or_else(|| tr!("a speed is a factor such as 16x or 2.4x, or kB/s such as 22160"))
 }
 
 /// The speed in kB/s for this kind of disc.
@@ -164,8 +181,8 @@ pub(super) fn kilobytes(text: Option<&str>, kind: &str) -> Result<Option<u32>> {
         (Ok(kbs), _) => Ok(Some(kbs)),
         (Err(_), Some(family)) => Ok(Speed::parse(text, family).map(|speed| speed.0)),
         (Err(_), None) => {
-            Err(Failure::usage(format!("what {text} is depends on the disc, and its kind is not known"))
-                .hint("give the speed in kB/s"))
+            Err(Failure::usage(tr!("what {} is depends on the disc, and its kind is not known", text))
+                .hint(tr!("give the speed in kB/s")))
         }
     }
 }

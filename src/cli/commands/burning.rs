@@ -12,6 +12,7 @@ use crate::cli::client::{Client, Completion, Events, Options};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, details};
 use crate::cli::follow::{Follow, Left, follow};
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 use crate::cli::units;
 use crate::cli::view::{RecorderView, id};
@@ -61,13 +62,13 @@ impl Burning {
         client.select_recorder(session, &recorder.path, options).await?;
         let selected = client.props(session, "Session").await?;
         if selected.text("State") == "importing" {
-            screen.say("Reading what is on the disc");
+            screen.say(&tr!("Reading what is on the disc"));
             let job = &*self.job.insert(selected.text("Job").to_owned());
             follow(Follow { job, medium: "", harmless: true, until: None }, client, events, screen).await?;
             self.job = None;
         }
         if client.props(session, "Session").await?.text("Multisession") == "append" {
-            screen.say("Going on with the files that are on the disc");
+            screen.say(&tr!("Going on with the files that are on the disc"));
         }
         self.take_in(&format, args, sources, screen).await
     }
@@ -86,7 +87,7 @@ impl Burning {
             client.set(format, "Joliet", "SetJolietProperties", properties).await?;
         }
         for source in sources {
-            screen.say(&format!("Taking in {}", source.path.display()));
+            screen.say(&tr!("Taking in {}", source.path.display()));
             let options = Options::new()
                 .text("destination", &source.destination)
                 .flag("overwrite", args.overwrite)
@@ -116,8 +117,12 @@ impl Burning {
             .text("unfinished", unfinished(args))
             .text("write-mode", if args.session_at_once { "session-at-once" } else { "auto" })
             .text("close", if args.appendable { "appendable" } else { "finalise" });
-        let doing = if args.simulate { "Simulating" } else { "Burning" };
-        screen.say(&format!("{doing} {} in {} ({})", recorder.kind(), recorder.id, recorder.name()));
+        let (disc, id, name) = (recorder.kind(), &recorder.id, recorder.name());
+        screen.say(&if args.simulate {
+            tr!("Simulating {disc} in {id} ({name})", disc, id, name)
+        } else {
+            tr!("Burning {disc} in {id} ({name})", disc, id, name)
+        });
         self.job = Some(client.record(session, options).await?);
         Ok(())
     }
@@ -142,7 +147,7 @@ impl Burning {
                     return screen
                         .object(&json!({ "event": "detached", "job": job, "recorder": recorder.id }));
                 }
-                screen.data(&format!("job {}", id(job)))
+                screen.data(&tr!("job {}", id(job)))
             }
             Err(failure) => {
                 self.close().await;
@@ -161,7 +166,7 @@ impl Burning {
         Failure::new(
             Exit::Cancelled,
             "Interrupted",
-            "interrupted before anything was written: the disc is as it was",
+            tr!("interrupted before anything was written: the disc is as it was"),
         )
     }
 
@@ -169,8 +174,8 @@ impl Burning {
     pub(super) fn leave(&self, screen: &mut Screen) -> Failure {
         screen.clear();
         let job = self.job.as_deref().map_or("", id);
-        Failure::new(Exit::Unknown, "Interrupted", "the burn goes on without us")
-            .hint(format!("`discmaster jobs` shows it, `discmaster jobs --cancel {job}` ends it"))
+        Failure::new(Exit::Unknown, "Interrupted", tr!("the burn goes on without us"))
+            .hint(tr!("`discmaster jobs` shows it, `discmaster jobs --cancel {}` ends it", job))
     }
 
     /// Ends the session. A failure to do so does not matter: it ends with our connection.
@@ -193,17 +198,19 @@ impl Burning {
                 "simulated": args.simulate, "details": details(&end.details), "notes": end.notes,
             }));
         }
-        let amount = bytes.map_or_else(|| "everything".to_owned(), units::size);
+        let amount = bytes.map_or_else(|| tr!("everything"), units::size);
         let seconds =
             end.number("write-time").map(|time| time.div_ceil(1_000_000)).filter(|seconds| *seconds > 1);
-        let time = seconds.map_or(String::new(), |seconds| format!(" in {}", units::time(seconds)));
+        let time = seconds.map_or(String::new(), |seconds| tr!(" in {}", units::time(seconds)));
         screen.say(&match (args.simulate, end.number("verified-full")) {
-            (true, _) => format!("Simulated: {amount} would have been written{time}; the disc is as it was."),
-            (false, None) => format!("Burned {amount}{time}; not verified."),
-            (false, Some(0)) => format!("Burned {amount}{time}; the structure was verified."),
-            (false, Some(_)) => format!("Burned {amount}{time}; every block was verified."),
+            (true, _) => {
+                tr!("Simulated: {amount} would have been written{time}; the disc is as it was.", amount, time)
+            }
+            (false, None) => tr!("Burned {amount}{time}; not verified.", amount, time),
+            (false, Some(0)) => tr!("Burned {amount}{time}; the structure was verified.", amount, time),
+            (false, Some(_)) => tr!("Burned {amount}{time}; every block was verified.", amount, time),
         });
-        end.notes.iter().for_each(|note| screen.say(&format!("note: {note}")));
+        end.notes.iter().for_each(|note| screen.say(&tr!("note: {}", note)));
         Ok(())
     }
 }
@@ -217,8 +224,8 @@ async fn add(client: &Client, format: &str, source: &Source, options: Options) -
     }
     let path = std::path::absolute(&source.path).map_err(fail)?;
     let path = path.to_str().ok_or_else(|| {
-        Failure::usage(format!("the name of {} is not UTF-8", path.display()))
-            .hint("burn the folder that it is in")
+        Failure::usage(tr!("the name of {} is not UTF-8", path.display()))
+            .hint(tr!("burn the folder that it is in"))
     })?;
     client.add_path(format, path, options).await
 }
@@ -232,5 +239,5 @@ const fn unfinished(args: &BurnArgs) -> &'static str {
 }
 
 fn not_staged() -> Failure {
-    Failure::new(Exit::Other, "Unexpected", "nothing is staged")
+    Failure::new(Exit::Other, "Unexpected", tr!("nothing is staged"))
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::args::Bus;
 use crate::cli::failure::Result;
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 
 /// Open a recorder's tray
@@ -18,5 +19,5 @@ pub struct EjectArgs {
 /// # Errors
 /// Somebody else uses the recorder, or it cannot.
 pub async fn run(bus: Bus, args: &EjectArgs, screen: &mut Screen) -> Result<()> {
-    super::tray::run(bus, args.recorder.as_deref(), "Eject", "the tray is open", screen).await
+    super::tray::run(bus, args.recorder.as_deref(), "Eject", &tr!("the tray is open"), screen).await
 }

@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::follow::{Follow, follow};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 use crate::cli::view::{RecorderView, id};
 
@@ -41,7 +42,12 @@ pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> 
     let mut events = client.events().await?;
     let options = Options::new().flag("eject", args.eject).flag("unmount", args.unmount);
     let job = client.erase(&recorder.path, args.full, options).await?;
-    let change = Change { job, recorder, goes_on: "erasure", done: "erased" };
+    let change = Change {
+        job,
+        recorder,
+        goes_on: tr!("the erasure goes on without us"),
+        done: tr!("the disc is erased"),
+    };
     change.finish(&client, &mut events, screen).await
 }
 
@@ -49,10 +55,10 @@ pub async fn run(bus: Bus, args: &EraseArgs, screen: &mut Screen) -> Result<()> 
 pub(super) struct Change {
     pub job: String,
     pub recorder: RecorderView,
-    /// What goes on without us, should we leave.
-    pub goes_on: &'static str,
-    /// What the disc is in the end.
-    pub done: &'static str,
+    /// What is said should we leave.
+    pub goes_on: String,
+    /// What is said in the end.
+    pub done: String,
 }
 
 impl Change {
@@ -68,13 +74,12 @@ impl Change {
         if screen.json() {
             return screen.object(&json!({ "event": "completed", "job": job, "recorder": recorder.id }));
         }
-        screen.say(&format!("{}: the disc is {done}", recorder.id));
+        screen.say(&format!("{}: {done}", recorder.id));
         Ok(())
     }
 }
 
 /// We leave, and the job stays.
-fn left_alone(job: &str, what: &str) -> Failure {
-    Failure::new(Exit::Unknown, "Interrupted", format!("the {what} goes on without us"))
-        .hint(format!("`discmaster jobs` shows it as {}", id(job)))
+fn left_alone(job: &str, goes_on: String) -> Failure {
+    Failure::new(Exit::Unknown, "Interrupted", goes_on).hint(tr!("`discmaster jobs` shows it as {}", id(job)))
 }

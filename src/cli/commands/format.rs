@@ -6,6 +6,7 @@ use super::erase::Change;
 use crate::cli::args::Bus;
 use crate::cli::client::Options;
 use crate::cli::failure::Result;
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 
 /// Format a disc of a kind that is formatted
@@ -46,6 +47,11 @@ pub async fn run(bus: Bus, args: &FormatArgs, screen: &mut Screen) -> Result<()>
         None => options,
     };
     let job = client.format(&recorder.path, options).await?;
-    let change = Change { job, recorder, goes_on: "format", done: "formatted" };
+    let change = Change {
+        job,
+        recorder,
+        goes_on: tr!("the format goes on without us"),
+        done: tr!("the disc is formatted"),
+    };
     change.finish(&client, &mut events, screen).await
 }

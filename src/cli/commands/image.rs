@@ -10,6 +10,7 @@ use crate::api::{self, AddOptions, AddSummary, BLOCK, JolietProperties, SpecialF
 use crate::cli::exit::{Exit, Reached};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::messages::tr;
 use crate::cli::progress::JobView;
 use crate::cli::screen::Screen;
 use crate::cli::units;
@@ -56,9 +57,8 @@ pub struct ImageArgs {
 /// Wrong arguments, files that cannot be read or do not fit an image, an output that cannot be written.
 pub async fn run(args: &ImageArgs, screen: &mut Screen) -> Result<()> {
     if screen.json() && args.output.as_os_str() == "-" {
-        return Err(
-            Failure::usage("standard output cannot take both the image and JSON").hint("name a file with -o")
-        );
+        return Err(Failure::usage(tr!("standard output cannot take both the image and JSON"))
+            .hint(tr!("name a file with -o")));
     }
     let additions: Vec<(PathBuf, AddOptions)> =
         sources(&args.paths)?.into_iter().map(|source| addition(source, args)).collect::<Result<_>>()?;
@@ -114,7 +114,7 @@ fn view(gauge: &Gauge, total: u64) -> JobView {
 
 fn told(args: &ImageArgs, summary: &AddSummary, bytes: u64, screen: &Screen) -> Result<()> {
     let output = match args.output.to_string_lossy().into_owned() {
-        standard if standard == "-" => "standard output".to_owned(),
+        standard if standard == "-" => tr!("standard output"),
         file => file,
     };
     if screen.json() {
@@ -125,9 +125,14 @@ fn told(args: &ImageArgs, summary: &AddSummary, bytes: u64, screen: &Screen) -> 
         }));
     }
     if summary.skipped > 0 {
-        screen.say(&format!("Left out: {} device nodes, sockets and pipes.", summary.skipped));
+        screen.say(&tr!("Left out: a device node, socket or pipe."
+            | "Left out: {n} device nodes, sockets and pipes." % summary.skipped));
     }
-    screen.say(&format!("{output}: {}, {} files", units::size(bytes), summary.files));
+    screen.say(&tr!(
+        "{output}: {size}, one file" | "{output}: {size}, {n} files" % summary.files,
+        output,
+        size = units::size(bytes)
+    ));
     Ok(())
 }
 
@@ -139,7 +144,7 @@ fn failed(error: WriteError<api::Error>) -> Failure {
     match error {
         WriteError::Stream(StreamError::Source { source, .. }) => reported(source),
         WriteError::Write { source, .. } if Gauge::stopped(&source) => {
-            Failure::new(Exit::Cancelled, "Interrupted", "interrupted; there is no image")
+            Failure::new(Exit::Cancelled, "Interrupted", tr!("interrupted; there is no image"))
         }
         other => Failure::new(Exit::Other, "Io", other.to_string()),
     }

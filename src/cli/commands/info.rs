@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::args::Bus;
 use crate::cli::failure::Result;
+use crate::cli::messages::{tr, word, words};
 use crate::cli::screen::Screen;
 use crate::cli::units;
 use crate::cli::view::{MediumView, RecorderView, TrackView};
@@ -39,16 +40,16 @@ fn describe(recorder: &RecorderView) -> Vec<String> {
             lines.push(format!("  {:<14}{value}", format!("{name}:")));
         }
     };
-    add("device", &recorder.device);
-    add("firmware", &recorder.revision);
-    add("serial", &recorder.serial);
-    add("seat", &recorder.seat);
-    add("state", &recorder.state);
-    add("held by", &recorder.holder);
+    add(&tr!("device"), &recorder.device);
+    add(&tr!("firmware"), &recorder.revision);
+    add(&tr!("serial"), &recorder.serial);
+    add(&tr!("seat"), &recorder.seat);
+    add(&tr!("state"), &word(&recorder.state));
+    add(&tr!("held by"), &recorder.holder);
     match &recorder.medium {
-        None => add("disc", "none"),
+        None => add(&tr!("disc"), &tr!("none")),
         Some(medium) => {
-            add("disc", &medium.kind);
+            add(&tr!("disc"), &medium.kind);
             disc(medium, &mut add);
         }
     }
@@ -56,35 +57,44 @@ fn describe(recorder: &RecorderView) -> Vec<String> {
 }
 
 fn disc(medium: &MediumView, add: &mut impl FnMut(&str, &str)) {
-    add("condition", &medium.flags.join(", "));
-    add("free", &room(medium.free_blocks));
-    add("capacity", &room(medium.total_blocks));
-    add("maker", &medium.manufacturer_id);
+    add(&tr!("condition"), &words(&medium.flags).join(", "));
+    add(&tr!("free"), &room(medium.free_blocks));
+    add(&tr!("capacity"), &room(medium.total_blocks));
+    add(&tr!("maker"), &medium.manufacturer_id);
     if let Some(next) = medium.next_writable_block {
-        add("writes at", &format!("block {next}"));
+        add(&tr!("writes at"), &tr!("block {}", next));
     }
     let speeds: Vec<String> =
         medium.write_speeds.iter().map(|kbs| units::speed(*kbs, &medium.kind)).collect();
-    add("write speeds", &speeds.join(", "));
+    add(&tr!("write speeds"), &speeds.join(", "));
     let formats: Vec<String> = medium
         .formats
         .iter()
         .map(|format| format!("{} ({})", format.name, units::size(format.blocks.saturating_mul(2048))))
         .collect();
-    add("formats", &formats.join(", "));
-    add("sessions", &medium.sessions.to_string());
+    add(&tr!("formats"), &formats.join(", "));
+    add(&tr!("sessions"), &medium.sessions.to_string());
     for track in &medium.tracks {
-        add(&format!("track {}", track.number), &told(track));
+        add(&tr!("track {}", track.number), &told(track));
     }
 }
 
 fn told(track: &TrackView) -> String {
-    let kind = if track.data { "data" } else { "audio" };
-    format!("{kind}, session {}, from block {}, {}", track.session, track.start, room(track.blocks))
+    let kind = if track.data { tr!("data") } else { tr!("audio") };
+    tr!(
+        "{kind}, session {session}, from block {start}, {room}",
+        kind,
+        session = track.session,
+        start = track.start,
+        room = room(track.blocks)
+    )
 }
 
 fn room(blocks: u64) -> String {
-    format!("{} ({blocks} blocks)", units::size(blocks.saturating_mul(2048)))
+    tr!(
+        "{size} (one block)" | "{size} ({n} blocks)" % blocks,
+        size = units::size(blocks.saturating_mul(2048))
+    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::api::names;
 use crate::cli::args::Bus;
 use crate::cli::client::{Client, Props};
 use crate::cli::failure::Result;
+use crate::cli::messages::{tr, word};
 use crate::cli::screen::Screen;
 use crate::cli::units;
 use crate::cli::view::id;
@@ -44,7 +45,7 @@ pub async fn run(bus: Bus, args: &JobsArgs, screen: &mut Screen) -> Result<()> {
     let client = Client::connect(bus).await?;
     if let Some(job) = &args.cancel {
         client.tell(&format!("{}/{}", names::JOBS, id(job)), "Job", "Cancel").await?;
-        screen.say(&format!("job {} is being cancelled", id(job)));
+        screen.say(&tr!("job {} is being cancelled", id(job)));
         return Ok(());
     }
     let objects = client.objects().await?;
@@ -84,9 +85,9 @@ impl Row {
         let progress = self.progress.map_or(String::new(), |share| format!("{:>3} %", units::percent(share)));
         [
             self.id.clone(),
-            self.operation.clone(),
+            word(&self.operation),
             self.recorder.clone(),
-            self.phase.clone(),
+            word(&self.phase),
             self.ended(progress),
         ]
     }

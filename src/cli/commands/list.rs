@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::args::Bus;
 use crate::cli::client::Client;
 use crate::cli::failure::Result;
+use crate::cli::messages::{tr, word};
 use crate::cli::screen::Screen;
 use crate::cli::units;
 use crate::cli::view::{MediumView, RecorderView};
@@ -26,7 +27,7 @@ pub async fn run(bus: Bus, screen: &mut Screen) -> Result<()> {
         return screen.object(&recorders);
     }
     if recorders.is_empty() {
-        screen.say("There is no recorder.");
+        screen.say(&tr!("There is no recorder."));
     }
     let rows: Vec<[String; 5]> = recorders.iter().map(row).collect();
     table(&rows).iter().try_for_each(|line| screen.data(line))
@@ -36,9 +37,9 @@ fn row(recorder: &RecorderView) -> [String; 5] {
     [
         recorder.id.clone(),
         recorder.name(),
-        recorder.state.clone(),
+        word(&recorder.state),
         if recorder.holder.is_empty() { "-".to_owned() } else { recorder.holder.clone() },
-        recorder.medium.as_ref().map_or_else(|| "no disc".to_owned(), disc),
+        recorder.medium.as_ref().map_or_else(|| tr!("no disc"), disc),
     ]
 }
 
@@ -46,9 +47,9 @@ fn row(recorder: &RecorderView) -> [String; 5] {
 pub(super) fn disc(medium: &MediumView) -> String {
     let free = medium.free_blocks.saturating_mul(2048);
     let mut words = vec![medium.kind.clone()];
-    words.extend(medium.flags.iter().filter(|flag| *flag != "rewritable").cloned());
+    words.extend(medium.flags.iter().filter(|flag| *flag != "rewritable").map(|flag| word(flag)));
     if free > 0 {
-        words.push(format!("{} free", units::size(free)));
+        words.push(tr!("{} free", units::size(free)));
     }
     words.join(", ")
 }

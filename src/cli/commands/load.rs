@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::args::Bus;
 use crate::cli::failure::Result;
+use crate::cli::messages::tr;
 use crate::cli::screen::Screen;
 
 /// Close a recorder's tray
@@ -18,5 +19,5 @@ pub struct LoadArgs {
 /// # Errors
 /// Somebody else uses the recorder, or it cannot.
 pub async fn run(bus: Bus, args: &LoadArgs, screen: &mut Screen) -> Result<()> {
-    super::tray::run(bus, args.recorder.as_deref(), "Load", "the tray is closed", screen).await
+    super::tray::run(bus, args.recorder.as_deref(), "Load", &tr!("the tray is closed"), screen).await
 }

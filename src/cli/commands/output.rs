@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::cli::messages::tr;
 
 /// The destination of an image. Dropped before [`Self::keep`], it leaves nothing behind.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Output {
         let fail = |error| Failure::io(path.display(), &error);
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                Err(Failure::usage(format!("{} is a folder; the image needs a file's name", path.display())))
+                Err(Failure::usage(tr!("{} is a folder; the image needs a file's name", path.display())))
             }
             Ok(metadata) if !metadata.is_file() => {
                 OpenOptions::new().write(true).open(path).map(Self::Present).map_err(fail)
@@ -47,12 +48,12 @@ impl Output {
     fn standard() -> Result<Self> {
         let out = io::stdout();
         if out.is_terminal() {
-            return Err(Failure::usage("an image is nothing for a terminal")
-                .hint("redirect standard output, or name a file with -o"));
+            return Err(Failure::usage(tr!("an image is nothing for a terminal"))
+                .hint(tr!("redirect standard output, or name a file with -o")));
         }
         // Unbuffered: std's own would look for line ends in gigabytes.
         let file =
-            out.as_fd().try_clone_to_owned().map_err(|error| Failure::io("standard output", &error))?;
+            out.as_fd().try_clone_to_owned().map_err(|error| Failure::io(tr!("standard output"), &error))?;
         Ok(Self::Present(File::from(file)))
     }
 
@@ -62,9 +63,9 @@ impl Output {
             *self = Self::grow(path)?;
         }
         let (Self::Present(file) | Self::Growing(file, ..)) = self else {
-            return Err(Failure::new(Exit::Other, "Unexpected", "the image is complete already"));
+            return Err(Failure::new(Exit::Other, "Unexpected", tr!("the image is complete already")));
         };
-        let file = file.try_clone().map_err(|error| Failure::io("the output", &error))?;
+        let file = file.try_clone().map_err(|error| Failure::io(tr!("the output"), &error))?;
         let gauge = Gauge { written: AtomicU64::new(0), stop: AtomicBool::new(false), since: Instant::now() };
         let gauge = Arc::new(gauge);
         Ok((Arc::clone(&gauge), Sink { file, gauge }))
@@ -85,14 +86,13 @@ impl Output {
 
     /// A file beside its final place, so that it can be renamed.
     fn grow(path: &Path) -> Result<Self> {
-        let name =
-            path.file_name().ok_or_else(|| Failure::usage(format!("{} names no file", path.display())))?;
+        let name = path.file_name().ok_or_else(|| Failure::usage(tr!("{} names no file", path.display())))?;
         let mut part = OsString::from(".");
         part.push(name);
         part.push(format!(".{}.part", std::process::id()));
         let part = path.with_file_name(part);
         let file = OpenOptions::new().write(true).create_new(true).open(&part);
-        let file = file.map_err(|error| Failure::io(format!("{} cannot be made", path.display()), &error))?;
+        let file = file.map_err(|error| Failure::io(tr!("{} cannot be made", path.display()), &error))?;
         Ok(Self::Growing(file, part, path.to_owned()))
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::{Failure, Result};
+use crate::cli::messages::tr;
 
 /// One argument of `burn` or `image`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +21,11 @@ pub(super) struct Source {
 /// lie at the root by their names.
 pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let source = |path: &PathBuf| {
-        let metadata = fs::metadata(path)
-            .map_err(|error| Failure::usage(format!("{} cannot be opened: {error}", path.display())))?;
+        let metadata = fs::metadata(path).map_err(|error| {
+            Failure::usage(tr!("{path} cannot be opened: {error}", path = path.display(), error))
+        })?;
         if !metadata.is_dir() && !metadata.is_file() {
-            return Err(Failure::usage(format!("{} is neither a folder nor a file", path.display())));
+            return Err(Failure::usage(tr!("{} is neither a folder nor a file", path.display())));
         }
         let folder = metadata.is_dir();
         let destination = if folder && paths.len() > 1 { name(path)? } else { String::new() };
@@ -36,13 +38,13 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
 fn name(path: &Path) -> Result<String> {
     let whole = fs::canonicalize(path).map_err(|error| Failure::io(path.display(), &error))?;
     let name = whole.file_name().ok_or_else(|| {
-        Failure::usage(format!("{} has no name that a folder on the disc could have", path.display()))
-            .hint("give it alone, then its content lies at the root of the disc")
+        Failure::usage(tr!("{} has no name that a folder on the disc could have", path.display()))
+            .hint(tr!("give it alone, then its content lies at the root of the disc"))
     })?;
     // The bus carries UTF-8 alone. The names below, which travel by descriptor, may be anything.
     name.to_str().map(str::to_owned).ok_or_else(|| {
-        Failure::usage(format!("the name of {} is not UTF-8", path.display()))
-            .hint("rename it, or give it alone")
+        Failure::usage(tr!("the name of {} is not UTF-8", path.display()))
+            .hint(tr!("rename it, or give it alone"))
     })
 }
 

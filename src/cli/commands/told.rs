@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::{Completion, Event, Props};
 use crate::cli::failure::details;
+use crate::cli::messages::{tr, word};
 use crate::cli::units;
 use crate::cli::view::{MediumView, RecorderView, id};
 
@@ -52,9 +53,9 @@ impl Known {
             Event::Completed(path, end) => vec![completed(id(&path), &end)],
             Event::ServiceGone => {
                 *self = Self::default();
-                vec![told("service-gone", "", "the service is gone".to_owned(), json!({}))]
+                vec![told("service-gone", "", tr!("the service is gone"), json!({}))]
             }
-            Event::ServiceBack => vec![told("service-back", "", "the service is back".to_owned(), json!({}))],
+            Event::ServiceBack => vec![told("service-back", "", tr!("the service is back"), json!({}))],
             Event::BusGone => Vec::new(),
         }
     }
@@ -89,16 +90,21 @@ fn added(path: &str, interfaces: &BTreeMap<String, Props>) -> Vec<Told> {
             Some(told(
                 "session-opened",
                 id,
-                format!("session {id} opened by {client}"),
+                tr!("session {id} opened by {client}", id, client),
                 json!({ "client": client }),
             ))
         }
         "Job" => {
             let (operation, recorder) = (props.text("Operation"), props.text("Recorder"));
             let recorder = recorder.trim_start_matches("/org/discmaster1/recorders/").trim_matches('/');
-            let on = if recorder.is_empty() { String::new() } else { format!(" on {recorder}") };
+            let doing = word(&operation);
+            let text = if recorder.is_empty() {
+                tr!("job {id} started: {doing}", id, doing)
+            } else {
+                tr!("job {id} started: {doing} on {recorder}", id, doing, recorder)
+            };
             let json = json!({ "operation": operation, "recorder": recorder });
-            Some(told("job-started", id, format!("job {id} started: {operation}{on}"), json))
+            Some(told("job-started", id, text, json))
         }
         _ => None,
     };
@@ -109,13 +115,13 @@ fn removed(path: &str, interfaces: &[String]) -> Vec<Told> {
     let id = id(path);
     let gone = |name: &str| interfaces.iter().any(|interface| interface == name);
     let (event, text) = if gone("Recorder") {
-        ("recorder-removed", format!("recorder {id} is gone"))
+        ("recorder-removed", tr!("recorder {} is gone", id))
     } else if gone("Medium") {
-        ("disc-removed", format!("{id}: no disc"))
+        ("disc-removed", tr!("{}: no disc", id))
     } else if gone("Session") {
-        ("session-closed", format!("session {id} closed"))
+        ("session-closed", tr!("session {} closed", id))
     } else if gone("Job") {
-        ("job-removed", format!("job {id} is forgotten"))
+        ("job-removed", tr!("job {} is forgotten", id))
     } else {
         return Vec::new();
     };
@@ -123,13 +129,18 @@ fn removed(path: &str, interfaces: &[String]) -> Vec<Told> {
 }
 
 fn recorder(id: &str, state: &str, holder: &str) -> Told {
-    let by = if holder.is_empty() { String::new() } else { format!(", held by {holder}") };
-    told("recorder-changed", id, format!("{id}: {state}{by}"), json!({ "state": state, "holder": holder }))
+    let now = word(state);
+    let text = if holder.is_empty() {
+        format!("{id}: {now}")
+    } else {
+        tr!("{id}: {state}, held by {holder}", id, state = now, holder)
+    };
+    told("recorder-changed", id, text, json!({ "state": state, "holder": holder }))
 }
 
 fn recorder_added(recorder: &RecorderView) -> Told {
-    let disc = recorder.medium.as_ref().map_or_else(|| "no disc".to_owned(), disc);
-    let text = format!("recorder {}: {}; {disc}", recorder.id, recorder.name());
+    let disc = recorder.medium.as_ref().map_or_else(|| tr!("no disc"), disc);
+    let text = tr!("recorder {id}: {name}; {disc}", id = recorder.id, name = recorder.name(), disc);
     told("recorder-added", &recorder.id, text, json!(recorder))
 }
 
@@ -142,15 +153,15 @@ fn progress(id: &str, phase: &str, share: Option<f64>) -> Told {
     told(
         "job-progress",
         id,
-        format!("job {id}: {phase}{percent}"),
+        tr!("job {id}: {phase}", id, phase = word(phase) + &percent),
         json!({ "phase": phase, "progress": share }),
     )
 }
 
 fn completed(id: &str, end: &Completion) -> Told {
     let text = match &end.error {
-        Some(error) => format!("job {id} failed: {error}"),
-        None => format!("job {id} is done"),
+        Some(error) => tr!("job {id} failed: {error}", id, error),
+        None => tr!("job {} is done", id),
     };
     let json = json!({
         "success": end.error.is_none(),
