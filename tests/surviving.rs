@@ -8,9 +8,12 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
+use discmaster::api::Device;
+use discmaster::wire::broker_worker::{FromWorker, ToWorker};
+use discmaster::wire::pair;
 use nix::sys::signal::Signal;
 use support::burner::{Burner, content, object};
-use support::processes::{STAGER, helper};
+use support::processes::{STAGER, WORKER, has_mapped, helper, helpers};
 use support::{Bench, Client, eventually, options};
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
@@ -130,6 +133,37 @@ async fn a_burn_whose_files_die_with_their_stager_before_it_has_begun_ends_with_
     assert!(message.contains("add the files again"), "{message}");
     burner.client.looked_at("vd0").await;
     assert!(burner.client.property::<bool>(VD0, "Medium", "Blank").await.unwrap());
+}
+
+#[tokio::test]
+async fn an_order_that_was_noted_and_never_reached_its_worker_is_given_anew() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
+    // The first of the order's commands: nothing has been written yet.
+    bench.control("vd0", &["fault", "mode-select-10 hang(5s)"]);
+    let job = burner.record().await.unwrap();
+    let broker = bench.daemon_pid();
+    eventually("the worker has its order, and the ring with it", async || {
+        helpers(broker, WORKER).iter().any(|worker| has_mapped(worker.pid, "discmaster-ring"))
+    })
+    .await;
+    bench.signal_daemon(Signal::SIGSTOP);
+    helper(broker, WORKER).kill().await;
+    bench.signal_daemon(Signal::SIGKILL);
+    bench.daemon_ended();
+    // A worker as it was before the order: it has the drive, and waits.
+    let (ours, theirs) = pair::<FromWorker, ToWorker>().unwrap();
+    let program = env!("CARGO_BIN_EXE_discmaster-worker");
+    let mut worker = Command::new(program).stdin(theirs.into_socket()).spawn().unwrap();
+    ours.send(&ToWorker::Open(Device::Virtual(bench.socket("vd0"))), &[]).unwrap();
+    assert!(matches!(ours.receive().unwrap().0, FromWorker::Opened(Ok(_))));
+    bench.store.as_mut().unwrap().put("worker-vd0", ours.into_socket());
+    bench.start_daemon();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    assert!(bench.logged("discmasterd").contains("beginning anew"));
+    assert!(read_back(&bench) == content(70_000));
+    worker.wait().unwrap();
 }
 
 #[tokio::test]

@@ -54,6 +54,12 @@ pub fn descriptors(pid: i32) -> Vec<String> {
     open
 }
 
+/// Whether a process has this file, or memory of this name, in its address space.
+pub fn has_mapped(pid: i32, name: &str) -> bool {
+    // A process that is gone has nothing.
+    fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains(name))
+}
+
 /// The memory of its own that a process has in use, kB.
 pub fn resident(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process of ours");
