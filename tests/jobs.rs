@@ -157,7 +157,7 @@ async fn cancelling_what_is_only_prepared_leaves_everything_as_it_was() {
     assert_eq!(error, ABORTED, "{message}");
     assert!(medium(&burner, "Blank").await);
     // A burn, while the drive is set up.
-    bench.control("vd0", &["fault", "mode-select-10 hang(500ms)"]);
+    bench.control("vd0", &["fault", "mode-select-10 hang(2s)"]);
     let job = burner.record().await.unwrap();
     comes_to(client, &job, "preparing").await;
     let (error, message) = cancelled(client, &job).await;
@@ -211,7 +211,7 @@ async fn a_cancelled_simulation_leaves_the_disc_as_it_was() {
 
 #[tokio::test]
 async fn what_cannot_be_cancelled_any_more_says_so_and_comes_to_its_end() {
-    for (phase, fault) in [("flushing", "flush hang(500ms)"), ("closing", "close-session hang(500ms)")] {
+    for (phase, fault) in [("flushing", "flush hang(2s)"), ("closing", "close-session hang(2s)")] {
         let bench = Bench::new().recorder("vd0", "cd-r").start().await;
         let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
         bench.control("vd0", &["fault", fault]);
@@ -237,7 +237,7 @@ async fn a_verification_that_is_cancelled_leaves_a_disc_that_is_complete() {
     for phase in ["closing", "verifying"] {
         let bench = Bench::new().recorder("vd0", "cd-r").start().await;
         let burner = Burner::ready(&bench, "vd0", 900_000, false).await;
-        bench.control("vd0", &["fault", "close-session hang(300ms); read forever*hang(100ms)"]);
+        bench.control("vd0", &["fault", "close-session hang(1s); read forever*hang(100ms)"]);
         let job = burner.record_with(options([("verify", "full".into())])).await.unwrap();
         comes_to(&burner.client, &job, phase).await;
         let (error, message) = cancelled(&burner.client, &job).await;

@@ -5,8 +5,9 @@
 //! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`], [`audio`],
 //! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
 //! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and
-//! spoken to through [`worker_link`] and [`stager_link`]; [`manager`] is the service manager, [`logind`] knows who
-//! sits where, and [`settings`] is the configuration file. What belongs to [`others`] can be ended by whom polkit lets.
+//! spoken to through [`worker_link`] and [`stager_link`]. [`permission`] is asked who may do what, [`logind`] who sits
+//! where; [`manager`] is the service manager, and [`settings`] the configuration file. What belongs to [`others`] can be
+//! ended by whom polkit lets.
 //! A broker that ends leaves a [`snapshot`] in [`memory`] that the service manager keeps, with which the next one
 //! [`resume`]s.
 
@@ -35,6 +36,7 @@ mod objects;
 mod options;
 mod others;
 mod pace;
+mod permission;
 mod record;
 mod recorder;
 mod resume;

@@ -7,10 +7,11 @@ use super::inspect::Turn;
 use super::jobs::{About, Handle, Outcome, Yield};
 use super::locks::{Grant, Holder, LockId, Purpose, Scope};
 use super::options::{EraseOptions, FormatOptions};
+use super::permission::asker;
 use super::recorder::{Activity, Recorder};
 use super::resume::{Begun, worker_name};
 use super::select::{no_medium, same_disc};
-use super::service::{Service, State, asker};
+use super::service::{Service, State};
 use super::session::{Activity as Occupation, Session};
 use super::worker_link::WorkerLink;
 use crate::api::{

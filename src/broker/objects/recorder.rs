@@ -8,9 +8,10 @@ use crate::api::ErrorKind;
 use crate::broker::error::Result;
 use crate::broker::lifecycle::not_held;
 use crate::broker::options::{self, Dict};
+use crate::broker::permission::asker;
 use crate::broker::recorder::{Recorder, imapi_media_flags, imapi_media_type};
 use crate::broker::select::no_medium;
-use crate::broker::service::{Service, asker};
+use crate::broker::service::Service;
 use crate::wire::broker_worker::ToWorker;
 
 /// A recorder.
