@@ -10,7 +10,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::events::AddEvents;
 use super::face::Object;
-use super::jobs::{About, Handle, Outcome, Yield};
+use super::jobs::{About, Handle};
+use super::outcome::{Outcome, Yield};
 use super::recorder::DEFAULT_GAP;
 use super::service::{Service, State};
 use super::session::{Activity, Format, Session};

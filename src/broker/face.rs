@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::jobs::Outcome;
+use super::outcome::Outcome;
 use crate::api::names;
 
 pub use super::events::Event;

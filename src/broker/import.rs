@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::face::Object;
 use super::inspect::Turn;
-use super::jobs::{About, Handle, Outcome, Yield};
+use super::jobs::{About, Handle};
+use super::outcome::{Outcome, Yield};
 use super::recorder;
 use super::select::{Target, no_medium, same_disc};
 use super::service::{Occupied, Service};

@@ -3,7 +3,7 @@
 //!
 //! [`run`] puts it together. [`service`] holds the state, which every object of [`objects`] reads; [`tree`] alone
 //! changes what is on the bus, out of the queue [`face`]. What the methods do lies in [`lifecycle`], [`staging`], [`audio`],
-//! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`events`] and
+//! [`select`], [`record`] and [`verbs`], over the pure parts [`session`], [`locks`], [`jobs`], [`outcome`], [`events`] and
 //! [`pace`]; what ends by itself is ended by [`housekeeping`]. Helpers are started by [`launcher`] and
 //! spoken to through [`worker_link`] and [`stager_link`]. [`permission`] is asked who may do what, [`logind`] who sits
 //! where; [`manager`] is the service manager, and [`settings`] the configuration file. What belongs to [`others`] can be
@@ -35,6 +35,7 @@ mod memory;
 mod objects;
 mod options;
 mod others;
+mod outcome;
 mod pace;
 mod permission;
 mod record;

@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::face::Object;
-use super::jobs::{About, Handle, Outcome};
+use super::jobs::{About, Handle};
 use super::launcher::Process;
 use super::locks::LockId;
 use super::manager::{Kept, Manager};
 use super::memory::Memory;
+use super::outcome::Outcome;
 use super::recorder;
 use super::service::Service;
 use super::session::{Activity, Format, Session};

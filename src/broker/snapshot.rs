@@ -8,8 +8,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::jobs::{About, Outcome};
+use super::jobs::About;
 use super::locks::{LockId, LockTable, Scope};
+use super::outcome::Outcome;
 use super::recorder::Settings;
 use super::service::State;
 use super::session::{Format, Owner, Selection, Session};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::events::AddEvents;
 use super::face::Object;
-use super::jobs::{About, Handle, Outcome, Yield};
+use super::jobs::{About, Handle};
+use super::outcome::{Outcome, Yield};
 use super::resume::{Begun, stager_name};
 use super::service::{Service, State, forgotten};
 use super::session::{Activity, Format, Session};

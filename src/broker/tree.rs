@@ -11,10 +11,10 @@ use zbus::{Connection, OwnedVariant, Variant, fdo};
 
 use super::events::Event;
 use super::face::{Change, Object};
-use super::jobs::Outcome;
 use super::objects::{
     DiscMasterObject, JobObject, JolietObject, MediumObject, RecorderObject, RedbookObject, SessionObject,
 };
+use super::outcome::Outcome;
 use super::service::Service;
 use crate::api::names;
 
