@@ -197,7 +197,7 @@ fn volume<E>(descriptor: &VolumeDescriptor, block: u32) -> Result<Volume, Struct
         return Err(damaged(block, "the block size is not 2048"));
     }
     Ok(Volume {
-        name: String::from_utf8_lossy(&descriptor.volume).trim_end().to_owned(),
+        name: text(&descriptor.volume),
         end: number(descriptor.space_size, block)?,
         root_block: number(descriptor.root.extent, block)?,
         root_size: number(descriptor.root.size, block)?,
@@ -206,6 +206,12 @@ fn volume<E>(descriptor: &VolumeDescriptor, block: u32) -> Result<Volume, Struct
         path_table_l: descriptor.path_table_l.get(),
         path_table_m: descriptor.path_table_m.get(),
     })
+}
+
+/// A text of a fixed length, which is filled up with blanks, or by some programs with zeroes.
+fn text(bytes: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(bytes).chars().filter(|one| !one.is_control()).collect();
+    text.trim_end().to_owned()
 }
 
 fn check_tree<E, F>(reader: &mut Reader<F>, volume: &Volume) -> Result<TreeSummary, StructureError<E>>

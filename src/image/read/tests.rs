@@ -155,6 +155,15 @@ fn point(bytes: &mut [u8], record: usize, extent: u32, size: u32) {
 }
 
 #[test]
+fn a_volume_name_that_is_filled_up_with_zeroes_ends_before_them() {
+    let mut bytes = image();
+    let name = &mut bytes[16 * BLOCK + 40..][..32];
+    name.fill(0);
+    name[..8].copy_from_slice(b"OTHER\0\x1bS");
+    assert_eq!(import(&bytes).unwrap().volume_name, "OTHERS");
+}
+
+#[test]
 fn an_imported_tree_is_the_one_that_was_written() {
     let bytes = image();
     let Imported { tree, kind, volume_name, left_out, end, .. } = import(&bytes).unwrap();
