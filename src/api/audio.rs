@@ -121,13 +121,17 @@ impl Album {
     /// Blocks that the tracks take, with what lies between them and a track of data before them. A gap costs two blocks more
     /// than it has: a drive that writes track by track takes them.
     pub fn used(&self, gap: u32) -> u64 {
+        self.before_sound().saturating_add(self.sound_and_gaps(gap))
+    }
+
+    fn sound_and_gaps(&self, gap: u32) -> u64 {
         let gaps = (0..self.state.total_tracks()).map(|at| self.cost_before(at, gap));
-        self.before_sound() + self.state.sound() + gaps.sum::<u64>()
+        self.state.sound() + gaps.sum::<u64>()
     }
 
     /// Blocks of a disc with a track of data that are not its image's.
     pub fn beside_image(&self, gap: u32) -> u64 {
-        self.used(gap) - self.before_sound() + u64::from(POST_GAP)
+        self.sound_and_gaps(gap) + u64::from(POST_GAP)
     }
 
     /// Blocks that the open track can still take on a disc of `total`; without one, those that a new one could.
@@ -344,6 +348,15 @@ pub fn check_upc_ean(number: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_length_of_an_image_is_too_large_to_be_counted_with() {
+        let mut album = Album { image: u64::MAX, ..Album::default() };
+        album.disc.data_track = true;
+        album.state.tracks = vec![300];
+        let used = album.used(150);
+        assert_eq!((used, album.available(1000, 150), album.beside_image(150)), (u64::MAX, 0, 602));
+    }
 
     #[test]
     fn gaps_are_counted_between_tracks_and_before_a_new_one() {

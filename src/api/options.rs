@@ -127,6 +127,13 @@ pub struct AddSummary {
     pub used_blocks: u64,
 }
 
+impl AddSummary {
+    /// The image has something of it.
+    pub fn brought_anything(&self) -> bool {
+        [self.files, self.directories, self.symlinks].iter().any(|count| *count > 0)
+    }
+}
+
 /// What the import of an earlier session's tree brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportSummary {

@@ -340,7 +340,7 @@ impl Addition {
             let added = entry.album.state.sound().saturating_sub(before);
             let bytes = match (&brought, image) {
                 (Some(brought), _) => brought.bytes,
-                (None, true) => entry.album.image * BLOCK as u64,
+                (None, true) => entry.album.image.saturating_mul(BLOCK as u64),
                 (None, false) => added * AUDIO_BLOCK as u64,
             };
             let used_blocks = guard.gap_used(session);

@@ -280,8 +280,7 @@ fn conclude(service: &Service, session: u64, job: u64, result: Result<AddSummary
             entry.activity = None;
             entry.touched = tokio::time::Instant::now();
             if let Ok(summary) = &result {
-                let anything = summary.files + summary.directories + summary.symlinks > 0;
-                entry.set_staged(summary.used_blocks, entry.staged || anything);
+                entry.set_staged(summary.used_blocks, entry.staged || summary.brought_anything());
             }
             entry.leaving
         }
