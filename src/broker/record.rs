@@ -217,9 +217,11 @@ impl Service {
             if !ordered {
                 // What was asked of the stager before comes to its end first.
                 if let Some(stager) = stager
-                    && let Ok(mut request) = stager.begin(Ask::Again, &[]).await
+                    && let Ok(request) = stager.begin(Ask::Again, &[]).await
+                    && let Err(error) = stager.follow(request, &burn.handle, |_| {}).await
+                    && stager.is_gone()
                 {
-                    drop(request.answer().await);
+                    return burn.conclude(Err(error), turn);
                 }
                 return burn.run(turn).await;
             }

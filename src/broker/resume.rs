@@ -275,9 +275,14 @@ impl Service {
         } else {
             self.occupy(session, "what was asked before the service started again", Session::check_idle).ok()
         };
-        let answer = match link.begin(Ask::Again, &[]).await {
-            Ok(mut request) => request.answer().await,
-            Err(error) => Err(error),
+        let answer = if working {
+            // It comes behind the end of what the stager is at, which whoever follows that waits for.
+            match link.begin(Ask::Again, &[]).await {
+                Ok(mut request) => request.answer().await,
+                Err(error) => Err(error),
+            }
+        } else {
+            link.ask(Ask::Again, &[]).await
         };
         match answer {
             Ok(Answer::Staged { blocks, anything }) => {
