@@ -456,12 +456,11 @@ impl Feed {
     }
 }
 
-/// The stager's error, with what the worker says of the disc.
+/// The stager's error, with what the worker says of the disc, and knows better.
 fn tell_disc(mut of_stager: Error, of_worker: &Error) -> Error {
     of_stager.message = format!("{} {}", of_stager.message, of_worker.message);
-    for (key, detail) in of_worker.details.iter().filter(|(key, _)| key.as_str() != "source") {
-        of_stager.details.entry(key.clone()).or_insert_with(|| detail.clone());
-    }
+    let of_disc = of_worker.details.iter().filter(|(key, _)| key.as_str() != "source");
+    of_stager.details.extend(of_disc.map(|(key, detail)| (key.clone(), detail.clone())));
     of_stager
 }
 
