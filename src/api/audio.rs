@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::language::{Language, Letters};
+use super::plain::plain;
 use super::{Error, ErrorKind, Result};
 
 /// Bytes of a block of sound (IEC 60908).
@@ -168,16 +169,22 @@ pub struct Translation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Texts {
     /// What it is called.
+    #[serde(deserialize_with = "plain")]
     pub title: String,
     /// Who performs it.
+    #[serde(deserialize_with = "plain")]
     pub performer: String,
     /// Who wrote the words.
+    #[serde(deserialize_with = "plain")]
     pub songwriter: String,
     /// Who wrote the music.
+    #[serde(deserialize_with = "plain")]
     pub composer: String,
     /// Who arranged it.
+    #[serde(deserialize_with = "plain")]
     pub arranger: String,
     /// A message.
+    #[serde(deserialize_with = "plain")]
     pub message: String,
 }
 
@@ -285,6 +292,7 @@ pub struct AudioFileSummary {
     /// The album's title and performer in it.
     pub album: Texts,
     /// The recording's code in it.
+    #[serde(deserialize_with = "plain")]
     pub isrc: String,
     /// Bytes of sound.
     pub bytes: u64,

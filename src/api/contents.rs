@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::plain::plain;
+
 /// A CD as a drive reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscContents {
     /// The tracks of closed sessions, in order.
     pub tracks: Vec<DiscTrack>,
     /// The media catalog number, 13 digits, or nothing.
+    #[serde(deserialize_with = "plain")]
     pub catalog: String,
     /// The packs of CD-TEXT.
     pub packs: Vec<[u8; 18]>,
@@ -41,5 +44,6 @@ pub struct DiscTrack {
     /// Where its index points from 2 on lie, from its beginning.
     pub indexes: Vec<u32>,
     /// The recording's code, 12 characters, or nothing.
+    #[serde(deserialize_with = "plain")]
     pub isrc: String,
 }

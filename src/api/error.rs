@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::names;
+use super::plain::plain;
 
 /// `std::result::Result` with the error that crosses the bus.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -16,8 +17,10 @@ pub struct Error {
     /// What kind of failure, one name a kind.
     pub kind: ErrorKind,
     /// What happened, to which file, block or drive, what the disc is now, and what to do next.
+    #[serde(deserialize_with = "plain")]
     pub message: String,
     /// Figures for programs: `sense-key`, `asc`, `ascq`, `command`, `block`, `path`, `count`, …
+    #[serde(deserialize_with = "plain")]
     pub details: BTreeMap<String, Detail>,
 }
 
@@ -27,7 +30,7 @@ pub enum Detail {
     /// A number, in the unit that the key's documentation gives.
     Number(u64),
     /// A text, such as a path or a command's name.
-    Text(String),
+    Text(#[serde(deserialize_with = "plain")] String),
 }
 
 impl Error {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BLOCK;
 use super::contents::DiscContents;
+use super::plain::plain;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +151,7 @@ pub struct Report {
     /// What verification found; `None` when none was asked.
     pub verify: Option<VerifyReport>,
     /// Things worth knowing that did not fail the job.
+    #[serde(deserialize_with = "plain")]
     pub notes: Vec<String>,
     /// What was read of the disc, when that was asked.
     #[serde(default)]

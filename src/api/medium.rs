@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::plain::plain;
+
 /// The kind of a disc, by its MMC profile (MMC-6, 5.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the standard's")]
@@ -108,6 +110,7 @@ pub struct Medium {
     /// Recorded and free blocks together.
     pub total_blocks: u64,
     /// The manufacturer's code as the disc carries it, or empty.
+    #[serde(deserialize_with = "plain")]
     pub manufacturer_id: String,
     /// The speeds that the drive offers for writing this disc, fastest first.
     pub write_speeds: Vec<u32>,
@@ -119,6 +122,7 @@ pub struct Medium {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatChoice {
     /// The name that `Format` takes.
+    #[serde(deserialize_with = "plain")]
     pub name: String,
     /// Blocks that the disc has afterwards.
     pub blocks: u64,

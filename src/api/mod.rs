@@ -10,6 +10,7 @@ pub mod language;
 mod medium;
 pub mod names;
 mod options;
+mod plain;
 mod recorder;
 
 pub use error::{Detail, Error, ErrorKind, Result};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::plain::plain;
+
 /// How a recorded disc is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -146,6 +148,7 @@ pub struct ImportSummary {
     /// Entries that the next image cannot hold, such as device nodes.
     pub left_out: u64,
     /// The session's volume name.
+    #[serde(deserialize_with = "plain")]
     pub volume_name: String,
     /// CRC-32 of the session's primary volume descriptor.
     pub checksum: u32,
@@ -171,6 +174,7 @@ pub enum EntryKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its name; bytes that are not UTF-8 are replaced.
+    #[serde(deserialize_with = "plain")]
     pub name: String,
     /// What it is.
     pub kind: EntryKind,

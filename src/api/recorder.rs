@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Medium;
+use super::plain::plain;
 
 /// Where a recorder is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,12 +29,16 @@ impl Device {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Vendor identification, 8 characters trimmed.
+    #[serde(deserialize_with = "plain")]
     pub vendor: String,
     /// Product identification, 16 characters trimmed.
+    #[serde(deserialize_with = "plain")]
     pub product: String,
     /// Product revision level, 4 characters trimmed.
+    #[serde(deserialize_with = "plain")]
     pub revision: String,
     /// Serial number (feature 0108h), or empty.
+    #[serde(deserialize_with = "plain")]
     pub serial: String,
 }
 

@@ -167,3 +167,50 @@ pub enum Answer {
     /// The staged tracks (`Audio`), and what a file brought.
     Album(Box<(AlbumState, Option<AudioFileSummary>)>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::audio::Texts;
+    use crate::api::{EntryKind, Error, ErrorKind};
+    use crate::wire::{Channel, ChannelError, pair};
+
+    #[test]
+    fn a_text_that_the_bus_would_not_take_is_not_taken_in() {
+        let error = |message: &str| Error::new(ErrorKind::Generic, message);
+        let texts = |text: &str| Texts { composer: text.to_owned(), ..Texts::default() };
+        let file = |file| Answer::Album(Box::new((AlbumState::default(), Some(file))));
+        let told = |text: &str| {
+            [
+                Err(error(text)),
+                Err(error("why").with(text, 1_u64)),
+                Err(error("why").with("path", text)),
+                Ok(Answer::Imported(ImportSummary {
+                    volume_name: text.to_owned(),
+                    ..ImportSummary::default()
+                })),
+                Ok(Answer::Entries(
+                    vec![Entry { name: text.to_owned(), kind: EntryKind::File, size: 0, mtime: 0 }],
+                    false,
+                )),
+                Ok(file(AudioFileSummary { texts: texts(text), ..AudioFileSummary::default() })),
+                Ok(file(AudioFileSummary { album: texts(text), ..AudioFileSummary::default() })),
+                Ok(file(AudioFileSummary { isrc: text.to_owned(), ..AudioFileSummary::default() })),
+            ]
+        };
+        let (broker, stager): (Channel<FromStager, ToStager>, Channel<ToStager, FromStager>) =
+            pair().unwrap();
+        let passes = |result| {
+            stager.send(&FromStager { id: 1, tell: Tell::Done(result) }, &[]).unwrap();
+            match broker.receive() {
+                Ok(_) => true,
+                Err(ChannelError::Malformed(_)) => false,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert!(told("a\nb").into_iter().all(passes));
+        for (number, result) in told("a\0b").into_iter().enumerate() {
+            assert!(!passes(result), "text {number}");
+        }
+    }
+}
