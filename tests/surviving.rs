@@ -136,6 +136,22 @@ async fn a_burn_whose_files_die_with_their_stager_before_it_has_begun_ends_with_
 }
 
 #[tokio::test]
+async fn a_burn_whose_stager_says_nothing_any_more_after_a_restart_can_be_cancelled() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
+    bench.control("vd0", &["fault", "get-configuration hang(2s)"]);
+    let job = burner.record().await.unwrap();
+    let stager = helper(bench.daemon_pid(), STAGER);
+    let _silent = stager.stop();
+    restart(&mut bench, Signal::SIGKILL);
+    burner.client.call::<()>(&job, "Job", "Cancel", &()).await.unwrap();
+    let (success, error, message, _) = burner.client.result(&job).await;
+    assert!(!success, "{error}: {message}");
+    burner.client.looked_at("vd0").await;
+    assert!(burner.client.property::<bool>(VD0, "Medium", "Blank").await.unwrap());
+}
+
+#[tokio::test]
 async fn an_order_that_was_noted_and_never_reached_its_worker_is_given_anew() {
     let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
     let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
