@@ -136,7 +136,7 @@ install-data:
 	$(FILL) data/desktop/caja.desktop.in > $(DESTDIR)$(SHARE)/file-manager/actions/org.discmaster1.desktop
 	$(FILL) data/desktop/nemo.nemo_action.in > $(DESTDIR)$(SHARE)/nemo/actions/org.discmaster1.nemo_action
 	$(FILL) data/desktop/nautilus.py.in > $(DESTDIR)$(SHARE)/nautilus-python/extensions/discmaster.py
-	install -m 644 data/desktop/org.discmaster1.metainfo.xml $(DESTDIR)$(SHARE)/metainfo
+	install -m 644 data/desktop/org.discmaster.discmaster.metainfo.xml $(DESTDIR)$(SHARE)/metainfo
 	install -m 755 data/desktop/write-to-disc $(DESTDIR)$(PREFIX)/libexec/discmaster
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/discmaster
 	for language in $(LANGUAGES); do \
@@ -149,7 +149,7 @@ uninstall:
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/interfaces/org.discmaster1.*.xml
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/system.d/org.discmaster1.conf
 	rm -f $(DESTDIR)$(DBUS_DATADIR)/system-services/org.discmaster1.service
-	rm -f $(DESTDIR)$(SHARE)/applications/org.discmaster1.write.desktop $(DESTDIR)$(SHARE)/metainfo/org.discmaster1.metainfo.xml
+	rm -f $(DESTDIR)$(SHARE)/applications/org.discmaster1.write.desktop $(DESTDIR)$(SHARE)/metainfo/org.discmaster.discmaster.metainfo.xml
 	rm -f $(DESTDIR)$(SHARE)/Thunar/sendto/org.discmaster1.desktop $(DESTDIR)$(SHARE)/kio/servicemenus/org.discmaster1.desktop
 	rm -f $(DESTDIR)$(SHARE)/file-manager/actions/org.discmaster1.desktop $(DESTDIR)$(SHARE)/nemo/actions/org.discmaster1.nemo_action
 	rm -f $(DESTDIR)$(SHARE)/nautilus-python/extensions/discmaster.py
