@@ -19,17 +19,20 @@ PACKAGE_NEEDS := binutils dpkg-dev lintian $(INSTALL_NEEDS)
 TEST_NEEDS  := systemd udev xorriso genisoimage libarchive-tools python3-gi python3-dbusmock umockdev gir1.2-umockdev-1.0 $(PACKAGE_NEEDS) \
                ffmpeg flac lame sox vorbis-tools cdrskin wodim growisofs cdrdao libcdio-utils
 VM_NEEDS    := qemu-system-x86 mmdebstrap e2fsprogs python3 $(INSTALL_NEEDS)
+DESKTOP_NEEDS := nautilus python3-nautilus nemo caja caja-actions thunar dolphin gvfs xvfb openbox xdotool imagemagick dbus at-spi2-core \
+               gir1.2-atspi-2.0 python3-gi python3-dbusmock libnotify-bin libglib2.0-bin desktop-file-utils appstream xorriso binutils $(INSTALL_NEEDS)
 BENCH_NEEDS := xorriso genisoimage time
 
 # Each command once more where the first try fails: a package index can be out of reach for a moment.
 FETCH := $(CARGO) fetch --locked || { sleep 5; $(CARGO) fetch --locked; }
 
-.PHONY: help demo build test test-vm lint bench deb rpm install install-data uninstall
+.PHONY: help demo build test test-vm test-desktop lint bench deb rpm install install-data uninstall
 
 help:
 	@echo "make demo [FOLDER=…]   burn a folder to a virtual recorder, step by step"
 	@echo "make test              every test"
 	@echo "make test-vm           other people's burners on virtual recorders, in a virtual machine"
+	@echo "make test-desktop      Write to Disc… in real file managers, on a screen of their own"
 	@echo "make lint              formatting and clippy"
 	@echo "make bench             measure against genisoimage, xorriso and a drive that takes everything"
 	@echo "make deb, make rpm     packages of what was built"
@@ -51,6 +54,16 @@ test-vm:
 	@$(FETCH)
 	$(CARGO) build --locked --all-features --bins
 	tests/vm/run $(CASES)
+
+# PROGRAMS=FOLDER: of what is compiled there.
+test-desktop:
+	@tests/need $(DESKTOP_NEEDS)
+ifndef PROGRAMS
+	@tests/need $(BUILD_NEEDS)
+	@$(FETCH)
+	$(CARGO) build --locked --bins
+endif
+	$(if $(filter-out file,$(origin PROGRAMS)),PROGRAMS=$(PROGRAMS) )tests/desktop/run $(CASES)
 
 lint:
 	@tests/need $(BUILD_NEEDS)
