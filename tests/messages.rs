@@ -86,6 +86,7 @@ fn the_template_has_every_message_of_the_source() {
     }
     helps(&mut template, &Cli::command());
     polkit(&mut template);
+    desktop(&mut template);
     let text = template.text();
     if std::env::var_os("DISCMASTER_BLESS").is_some() {
         fs::write(TEMPLATE, &text).unwrap();
@@ -321,6 +322,21 @@ fn polkit(template: &mut Template) {
     for node in policy.descendants().filter(|node| spoken.contains(&node.tag_name().name())) {
         assert_eq!(node.attribute("gettext-domain"), Some("discmaster"), "{:?}", node.text());
         template.add(node.text().unwrap(), None, &format!("#: {file}"));
+    }
+}
+
+/// What is said in file managers.
+fn desktop(template: &mut Template) {
+    for file in ["data/desktop/write-to-disc", "data/desktop/nautilus.py.in"] {
+        let text = fs::read_to_string(file).unwrap();
+        let said = format!("#: {file}");
+        for call in text.split("_(\"").skip(1) {
+            template.add(call.split('"').next().unwrap(), None, &said);
+        }
+        for call in text.split("ngettext(\n").skip(1) {
+            let literals: Vec<&str> = call.split('"').take(4).collect();
+            template.add(literals[1], Some(literals[3].to_owned()), &said);
+        }
     }
 }
 

@@ -243,6 +243,24 @@ def told_of_failure(stage, what, next_step, **environment):
     print("   ", text.replace("\n", " | "))
 
 
+def question(stage, _chosen):
+    """Nothing is written by somebody who did not mean it; asked in the language of the desktop."""
+    image = stage.insert("question", "dvd+rw")
+    code, errors, told = written(stage, stage.path("home", "one-file"), DISCMASTER_ANSWER="no")
+    check(code == 7 and not errors and not told and not stage.asked() and stage.blank(), code, errors, told)
+    check(stage.questions() == ["Write the chosen item to the DVD+RW in DISCMAST Virtual Recorder?"], stage.questions())
+    german = {"LANGUAGE": "de", "LC_ALL": "C.UTF-8"}
+    paths = [stage.path("home", "several", name) for name in NAMES[:3]]
+    code, errors, told = written(stage, *paths, **german)
+    check(code == 0 and told[-1][1] == "Die Disc ist geschrieben und geprüft.", code, errors, told[-1])
+    check(sorted(on_disc(stage, image)) == sorted(NAMES[:3]), "what is on the disc")
+    check(stage.questions()[0].startswith("Die 3 gewählten Dateien und Ordner auf die DVD+RW in"), stage.questions())
+    stage.recorder("load")
+    wait_for("the disc", 30, lambda: stage.discmaster("list")[0]["medium"])
+    written(stage, stage.path("home", "one-file"), DISCMASTER_ANSWER="no")
+    check("DVD+RW, which is not blank, in" in stage.questions()[0], stage.questions())
+
+
 def together(stage, _chosen):
     """What is started in several processes at once becomes one disc."""
     image = stage.insert("together")
@@ -294,7 +312,7 @@ def unseen(stage, _chosen):
 
 
 CASES = {name: manager(name) for name in MANAGERS}
-CASES |= {case.__name__: case for case in (files, progress, cancel, failures, together, several_recorders, without_gi, unseen)}
+CASES |= {case.__name__: case for case in (files, progress, cancel, failures, question, together, several_recorders, without_gi, unseen)}
 
 
 def main(scratch, wanted):

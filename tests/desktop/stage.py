@@ -47,13 +47,15 @@ class Stage:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         for folder in ("home", "run", "discs", "recorders", "stash", "logs"):
             os.makedirs(self.path(folder), mode=0o700)
+        here = os.path.dirname(os.path.abspath(__file__))
         self.environment = {
             "HOME": self.path("home"),
-            "PATH": os.environ["PATH"],
+            # Questions are answered by a program of this folder.
+            "PATH": f"{here}:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
             "XDG_RUNTIME_DIR": self.path("run"),
             "XDG_DATA_DIRS": f"{self.path('usr', 'share')}:/usr/local/share:/usr/share",
-            "DISCMASTER": os.path.join(os.path.dirname(os.path.abspath(__file__)), "discmaster"),
+            "DISCMASTER": os.path.join(here, "discmaster"),
             "DISCMASTER_PROGRAM": self.path("usr", "bin", "discmaster"),
             "DISCMASTER_ASKED": self.path("asked"),
             "GSETTINGS_BACKEND": "memory",
@@ -170,17 +172,24 @@ class Stage:
     def clear(self):
         """Nothing was asked for yet, and nothing was told."""
         self.call(*NOTIFICATIONS, MOCK + "ClearCalls")
-        if os.path.exists(self.path("asked")):
-            os.unlink(self.path("asked"))
+        for name in ("asked", "asked.questions"):
+            if os.path.exists(self.path(name)):
+                os.unlink(self.path(name))
 
     def asked(self):
         """The paths that were to be burned, a list for each burn."""
+        return [line[line.index("--") + 1:] for line in self.noted("asked") if "burn" in line]
+
+    def questions(self):
+        """What somebody was asked before."""
+        return [line[line.index("--text") + 1] for line in self.noted("asked.questions")]
+
+    def noted(self, name):
         try:
-            with open(self.path("asked")) as file:
-                lines = [json.loads(line) for line in file if line.endswith("\n")]
+            with open(self.path(name)) as file:
+                return [json.loads(line) for line in file if line.endswith("\n")]
         except FileNotFoundError:
             return []
-        return [line[line.index("--") + 1:] for line in lines if "burn" in line]
 
     def strike(self):
         """Ends every process that was started here, and what those started."""
