@@ -279,19 +279,12 @@ def reload(device):
 
 
 def of_disc(device, first, blocks):
-    run("blockdev", "--flushbufs", device)
-    drive = os.open(device, os.O_RDONLY)
-    try:
-        return b"".join(os.pread(drive, BLOCK * min(32, blocks - at), BLOCK * (first + at)) for at in range(0, blocks, 32))
-    finally:
-        os.close(drive)
+    """Past the kernel's cache, whose pages hold two blocks: the last of a CD may have one behind it that cannot be read."""
+    return subprocess.run(["dd", f"if={device}", f"bs={BLOCK}", f"skip={first}", f"count={blocks}", "iflag=direct", "status=none"], stdout=subprocess.PIPE).stdout
 
 
 def guard():
-    try:
-        return of_disc(DVD, GUARD.start, len(GUARD))
-    except OSError:
-        return b""
+    return of_disc(DVD, GUARD.start, len(GUARD))
 
 
 def possible(disc, image, lie):
@@ -499,8 +492,10 @@ def main():
     told = double.told()
     broken = [line for line in told if line.startswith("BROKEN")]
     where = {line.split(": ")[1].split(" ")[0] for line in told}
-    missed = [field for field in [*double.fields(double.FROM_STAGER), *double.fields(double.QUESTION)] if (field or ".") not in where]
+    missed = [field for field in [*double.fields(double.FROM_STAGER), *double.fields(double.QUESTION)] if field not in where]
     print("fields that nothing was told of:", missed, flush=True)
+    if not all("[]" in field for field in missed):
+        fault("a field that is always there was never lied about")
     print(f"{len(told)} lies, peaks in KiB: {peaks}", flush=True)
     for complaint in [*broken, *crashes()]:
         fault(complaint)

@@ -226,7 +226,8 @@ def lies(node, value, chance, at=""):
 def fields(node, at=""):
     """Every field that a message can have."""
     kind, of = node
-    yield at
+    if kind != "struct":
+        yield at
     inner = of.items() if kind == "struct" else of if kind == "choice" else [("", of)] if kind in ("option", "many") else []
     for name, one in inner:
         if one:
