@@ -448,6 +448,35 @@ async fn discs_that_lie_are_refused_by_name_and_can_still_begin_a_tree_of_their_
 }
 
 #[tokio::test]
+async fn a_volume_name_that_somebody_filled_up_with_zeroes_does_not_end_the_service() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    damaged(&bench, "zeroes", |bytes| {
+        for (descriptor, name) in [(16, &b"OTHER"[..]), (17, b"\0O\0T\0H\0E\0R")] {
+            let field = &mut bytes[descriptor * BLOCK + 40..][..32];
+            field.fill(0);
+            field[..name.len()].copy_from_slice(name);
+        }
+    })
+    .await;
+    let burner = on_disc(&bench).await;
+    let mut jobs = (1..).map(|number| format!("/org/discmaster1/jobs/{number}"));
+    let import = loop {
+        let job = jobs.next().unwrap();
+        let operation: String =
+            burner.client.property(&job, "Job", "Operation").await.expect("the import's job");
+        if operation == "import" {
+            break job;
+        }
+    };
+    let (success, error, message, details) = burner.client.result(&import).await;
+    assert!(success, "{error}: {message}");
+    assert_eq!(String::try_from(details["volume-name"].try_clone().unwrap()).unwrap(), "OTHER");
+    burner.stage(&folder(&bench, "more", &[("more", b"more")])).await.unwrap();
+    record(&burner).await;
+    bench.check_manners("vd0");
+}
+
+#[tokio::test]
 async fn the_command_line_appends_and_begins_anew() {
     let bench = Bench::new().recorder("vd0", "cd-r").start().await;
     let one = folder(&bench, "one", &[("old", &content(3000))]);
