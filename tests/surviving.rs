@@ -142,8 +142,11 @@ async fn a_burn_whose_stager_says_nothing_any_more_after_a_restart_can_be_cancel
     bench.control("vd0", &["fault", "get-configuration hang(2s)"]);
     let job = burner.record().await.unwrap();
     let stager = helper(bench.daemon_pid(), STAGER);
+    bench.signal_daemon(Signal::SIGKILL);
+    bench.daemon_ended();
+    // Not before: the kernel ends what is stopped when its parent dies.
     let _silent = stager.stop();
-    restart(&mut bench, Signal::SIGKILL);
+    bench.start_daemon();
     burner.client.call::<()>(&job, "Job", "Cancel", &()).await.unwrap();
     let (success, error, message, _) = burner.client.result(&job).await;
     assert!(!success, "{error}: {message}");
