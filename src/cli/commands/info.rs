@@ -37,7 +37,7 @@ fn describe(recorder: &RecorderView) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", recorder.id, recorder.name())];
     let mut add = |name: &str, value: &str| {
         if !value.is_empty() {
-            lines.push(format!("  {:<14}{value}", format!("{name}:")));
+            lines.push(format!("  {:<13} {value}", format!("{name}:")));
         }
     };
     add(&tr!("device"), &recorder.device);
