@@ -89,6 +89,7 @@ async fn a_broker_that_has_nothing_to_do_leaves_and_one_with_a_session_stays() {
     let mut bench = setup.option("--idle-exit=1").option("--job-retention=0").start().await;
     ear.until("READY=1");
     let burner = Burner::open(&bench, "vd0", false).await;
+    // Nothing tells that it stays: more than twice the time after which it would leave.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     burner.close().await.expect("a session keeps the broker");
     ear.until("STOPPING=1");
