@@ -20,17 +20,18 @@ pub enum AnyTransport {
         drive: SgIo,
         /// Its node.
         node: PathBuf,
-        /// The disc was mounted when the node was opened, so it is open to others as well.
-        shared: bool,
+        /// Whether nobody else can have it for themselves: no mount, no other burning program.
+        exclusive: bool,
     },
     /// The socket of a virtual recorder.
     Virtual(VirtualSocket),
 }
 
-/// Opens a recorder: for this process alone, but for a mounted disc, which can be looked at and no more.
+/// Opens a recorder that no other burning program has, to look at its disc. Whoever mounts the disc meanwhile is not kept
+/// from it: desktops do so as soon as it is inserted or recorded.
 ///
 /// # Errors
-/// `DeviceNotAccessible` when somebody else has it or the system refuses, `DeviceNotPresent` when it is not there.
+/// `DeviceNotAccessible` when a program has it for itself or the system refuses, `DeviceNotPresent` when it is not there.
 pub fn open(device: &Device) -> api::Result<AnyTransport> {
     let opened = match device {
         Device::Scsi(node) => open_node(node),
@@ -50,24 +51,37 @@ impl AnyTransport {
         }
     }
 
-    /// The disc is mounted, and the device open to others as well.
-    pub const fn is_shared(&self) -> bool {
-        matches!(self, Self::Scsi { shared: true, .. })
+    /// The disc is mounted now, as far as this process can see.
+    pub fn is_mounted(&self) -> bool {
+        self.node().is_some_and(|node| !mounts::of(node).is_empty())
     }
 
-    /// Makes sure that nobody else has the device open for themselves.
+    /// Makes sure that nobody else has the device for themselves, and keeps it so until [`share`](Self::share).
     ///
     /// # Errors
     /// `FileSystem` naming the mount points of a mounted disc; as [`open`].
     pub fn insist_on_exclusive(&mut self) -> api::Result<()> {
-        let Self::Scsi { drive, node, shared: shared @ true } = self else { return Ok(()) };
+        let Self::Scsi { drive, node, exclusive: exclusive @ false } = self else { return Ok(()) };
         let places = mounts::of(node);
         if !places.is_empty() {
             return Err(mounts::refusal(node, &places));
         }
         *drive = SgIo::open(node).map_err(unopened)?;
-        *shared = false;
+        *exclusive = true;
         Ok(())
+    }
+
+    /// Lets others have the device beside this process.
+    pub fn share(&mut self) {
+        let Self::Scsi { drive, node, exclusive: exclusive @ true } = self else { return };
+        match SgIo::open_shared(node) {
+            Ok(shared) => {
+                *drive = shared;
+                *exclusive = false;
+            }
+            // It ends with this process.
+            Err(error) => tracing::debug!(%error, "others are kept from the device for some time more"),
+        }
     }
 }
 
@@ -82,19 +96,21 @@ fn limited(socket: VirtualSocket) -> VirtualSocket {
 }
 
 fn open_node(node: &Path) -> Result<AnyTransport, TransportError> {
-    let share = || {
-        let drive = SgIo::open_shared(node)?;
-        Ok(AnyTransport::Scsi { drive, node: node.to_path_buf(), shared: true })
+    let mounted = || !mounts::of(node).is_empty();
+    let alone = if mounted() {
+        None
+    } else {
+        match SgIo::open(node) {
+            Ok(alone) => Some(alone),
+            // Mounted just now.
+            Err(TransportError::InUse { .. }) if mounted() => None,
+            // Another burning program is left in peace: even a question can spoil its disc.
+            Err(error) => return Err(error),
+        }
     };
-    if !mounts::of(node).is_empty() {
-        return share();
-    }
-    match SgIo::open(node) {
-        Ok(drive) => Ok(AnyTransport::Scsi { drive, node: node.to_path_buf(), shared: false }),
-        // Mounted just now. Another burning program is left in peace: even a question can spoil its disc.
-        Err(TransportError::InUse { .. }) if !mounts::of(node).is_empty() => share(),
-        Err(error) => Err(error),
-    }
+    let drive = SgIo::open_shared(node)?;
+    drop(alone);
+    Ok(AnyTransport::Scsi { drive, node: node.to_path_buf(), exclusive: false })
 }
 
 fn unopened(source: TransportError) -> api::Error {

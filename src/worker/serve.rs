@@ -132,11 +132,10 @@ fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTranspor
     let (device, answer) = match device::open(path) {
         Ok(transport) => {
             let mut device = Traced::new(transport);
-            let mounted = device.inner().is_shared();
-            let mut drive = Drive::new(&mut device, &mut broker);
-            let look = inspect::inspect(&mut drive);
-            if look.is_ok() && !mounted {
-                tray::unlock_what_was_left(&mut drive);
+            let look = inspect::inspect(&mut Drive::new(&mut device, &mut broker));
+            // The kernel locks the tray of a disc that is mounted.
+            if look.is_ok() && !device.inner().is_mounted() {
+                tray::unlock_what_was_left(&mut Drive::new(&mut device, &mut broker));
             }
             (Some(device), look.map(|look| look.inspection))
         }
@@ -219,6 +218,8 @@ fn operate(
     if inspection.is_none() && !broker.gone() {
         inspection = look_again(device, &mut broker);
     }
+    // Whoever waits for the end, or hears of the change, may mount the disc at once.
+    device.inner().share();
     if changes {
         refresh::announce(device.inner());
     }
@@ -237,11 +238,16 @@ const fn changes(ask: &ToWorker) -> bool {
     )
 }
 
-/// Whoever changes a disc has the drive alone. A tray with a mounted disc in it stays shut.
+/// Whoever changes a disc has the drive alone, and who reads one as long as it is not mounted. A tray with a mounted disc
+/// in it stays shut.
 fn keep_others_away(device: &mut AnyTransport, ask: &ToWorker) -> api::Result<Option<Alone>> {
     match ask {
         ask if changes(ask) => Alone::with(device).map(Some),
         ToWorker::Eject => device.insist_on_exclusive().map(|()| None),
+        ToWorker::Read(_) | ToWorker::ReadContents | ToWorker::Load => match device.insist_on_exclusive() {
+            Err(error) if !device.is_mounted() => Err(error),
+            _ => Ok(None),
+        },
         _ => Ok(None),
     }
 }

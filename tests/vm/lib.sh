@@ -101,6 +101,8 @@ content() {
 same() {
     same_drive=$(drive "$1") same_type=$2 same_good=0
     shift 2
+    # udev looks at a disc that was changed, for itself alone; nobody else of ours is to be in the way.
+    udevadm settle
     mount -t "$same_type" -o ro "$same_drive" /mnt || return 1
     for folder in "$@"; do
         (cd "$folder" && find . -type f -print0 | xargs -0 sha256sum) > /tmp/sums

@@ -74,6 +74,7 @@ staging() {
     job=$(call "$session" org.discmaster1.Session RecordDisc 'a{sv}' 0 | object)
     until_so 60 sh -c "busctl call org.discmaster1 $job org.discmaster1.Job GetResult | grep -q '^bss.*true'" || fail "the image was not written: $(call "$job" org.discmaster1.Job GetResult)"
     call "$session" org.discmaster1.Session Close || fail "the session cannot be closed"
+    udevadm settle
     mount -o ro "$(drive 0)" /mnt && cmp /mnt/large /tmp/large || fail "the image was lost"
     umount /mnt
     blank
@@ -104,5 +105,13 @@ for way in pulled vanished; do
 done
 # After all that: a disc.
 discmaster burn /tmp/one --recorder "$id" && same 0 iso9660 /tmp/one || fail "no disc after all that"
+# Whoever wants the disc, to mount it for one, is not kept from it by a look at it, which is under way here.
+looked_at() {
+    host control 0 fault 'get-performance hang(5s)'
+    udevadm trigger --action=change --settle "$(drive 0)"
+    until_so 20 host control 0 unfired || return 1
+    python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK | os.O_EXCL)' "$(drive 0)"
+}
+looked_at || fail "a disc that is looked at is kept from others"
 journalctl -b -u 'discmaster*' --no-pager | tail -60
 exit $failed
