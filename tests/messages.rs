@@ -114,6 +114,24 @@ fn what_is_worded_is_looked_up_and_filled_in_as_it_says() {
 }
 
 #[test]
+fn every_state_phase_and_operation_of_the_bus_is_looked_up() {
+    let known: Vec<String> = literals("src/cli/messages.rs")
+        .into_iter()
+        .filter(|found| found.looked_up)
+        .map(|found| found.text)
+        .collect();
+    let types = [
+        ("src/api/recorder.rs", "RecorderState"),
+        ("src/api/job.rs", "Operation"),
+        ("src/api/job.rs", "Phase"),
+    ];
+    let mut names: Vec<String> = types.iter().flat_map(|(file, of)| names_of(file, of)).collect();
+    assert!(names.len() > 15, "{names:?}");
+    names.retain(|name| !known.contains(name));
+    assert!(names.is_empty(), "not among the words of src/cli/messages.rs: {names:?}");
+}
+
+#[test]
 fn catalogues_are_sound_and_fill_in_what_the_messages_do() {
     let mut wrong = Vec::new();
     for catalogue in catalogues() {
@@ -211,6 +229,25 @@ fn sources() -> Vec<String> {
 fn catalogues() -> Vec<PathBuf> {
     let files = fs::read_dir("data/po").unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| path.extension().is_some_and(|kind| kind == "po")).collect()
+}
+
+/// What a type of a file is called on the bus: the literals of `name`.
+fn names_of(file: &str, of: &str) -> Vec<String> {
+    let tokens: TokenStream = fs::read_to_string(file).unwrap().parse().unwrap();
+    let text = |token: &TokenTree| token.to_string();
+    let all: Vec<TokenTree> = tokens.into_iter().collect();
+    let body = |tokens: &[TokenTree], head: &[&str]| {
+        let at =
+            tokens.windows(head.len()).position(|window| window.iter().map(text).eq(head.iter().copied()))?;
+        tokens[at..].iter().find_map(|token| match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
+            _ => None,
+        })
+    };
+    let methods: Vec<TokenTree> = body(&all, &["impl", of]).unwrap().into_iter().collect();
+    let mut found = Vec::new();
+    collect(body(&methods, &["fn", "name"]).unwrap(), &mut found);
+    found.into_iter().map(|found| found.text).collect()
 }
 
 /// The string literals of a file but those of its tests and attributes.
