@@ -232,6 +232,8 @@ impl<'a> Scene<'a> {
             }
             (_, Harm::DiscUnfinished, _) => "Record again onto another disc, at a lower speed.",
             (_, _, Doing::Verifying) => "Record again onto another disc, at a lower speed.",
+            // The cause says it.
+            (Trouble::Link { source: TransportError::InUse { .. }, .. }, ..) => "",
             (Trouble::NeverReady { .. } | Trouble::Link { .. }, ..) => {
                 "Switch the drive off and on, and try again."
             }
@@ -291,4 +293,20 @@ fn sentence(text: &str) -> String {
     // A path at the beginning stays as it is.
     let first = if text.starts_with('/') { "/".to_owned() } else { first };
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_meets_a_recorder_in_use_is_told_to_close_the_program_and_nothing_else() {
+        let taken = TransportError::InUse { name: "/dev/sr0".to_owned() };
+        let error = Scene::new(Doing::Opening).error(&Trouble::link(Opcode::INQUIRY, taken));
+        assert_eq!(error.kind, ErrorKind::DeviceNotAccessible);
+        assert!(
+            error.message.ends_with("/dev/sr0 is in use by another program; close it and try again."),
+            "{error}"
+        );
+    }
 }

@@ -184,6 +184,8 @@ class Machine:
         number = int(number)
         recorder = self.recorders.get(number)
         if verb == "control":
+            if arguments[:1] == ("fault",):
+                arguments = ("fault", " ".join(arguments[1:]))
             return recorder.control(*(word.replace("@", self.work + "/") for word in arguments))
         if verb == "pull":
             # The whole device goes from the machine's bus, as a cable that is pulled from a port.

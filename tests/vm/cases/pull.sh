@@ -107,10 +107,9 @@ done
 discmaster burn /tmp/one --recorder "$id" && same 0 iso9660 /tmp/one || fail "no disc after all that"
 # Whoever wants the disc, to mount it for one, is not kept from it by a look at it, which is under way here.
 looked_at() {
-    host control 0 fault 'get-performance hang(5s)'
-    udevadm trigger --action=change --settle "$(drive 0)"
-    until_so 20 host control 0 unfired || return 1
-    python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK | os.O_EXCL)' "$(drive 0)"
+    out 0 && host control 0 fault 'get-performance hang(5s)' && host control 0 insert @looked-at.disc --create dvd+r &&
+        until_so 30 host control 0 unfired &&
+        python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK | os.O_EXCL)' "$(drive 0)"
 }
 looked_at || fail "a disc that is looked at is kept from others"
 journalctl -b -u 'discmaster*' --no-pager | tail -60
