@@ -84,6 +84,7 @@ build:
 	$(CARGO) build --locked --release --bins
 
 SHARE = $(PREFIX)/share
+CONFIGURATION = $(DESTDIR)$(SYSCONFDIR)/discmaster/discmaster.toml
 
 # What is filled in where it is installed.
 FILL = sed -e 's|@libexecdir@|$(PREFIX)/libexec|' -e 's|@bindir@|$(PREFIX)/bin|' -e 's|@docdir@|$(PREFIX)/share/doc/discmaster|'
@@ -139,7 +140,8 @@ install-data:
 	install -m 644 dbus/org.discmaster1.service $(DESTDIR)$(DBUS_DATADIR)/system-services
 	install -m 644 polkit/*.policy $(DESTDIR)$(POLKIT_DATADIR)/actions
 	install -m 644 polkit/*.rules $(DESTDIR)$(POLKIT_DATADIR)/rules.d
-	install -m 644 systemd/discmaster.toml $(DESTDIR)$(SYSCONFDIR)/discmaster
+	@# What is there is an administrator's.
+	test -e $(CONFIGURATION) || test -L $(CONFIGURATION) || install -m 644 systemd/discmaster.toml $(CONFIGURATION)
 	install -d $(DESTDIR)$(SHARE)/applications $(DESTDIR)$(SHARE)/metainfo $(DESTDIR)$(SHARE)/kio/servicemenus
 	install -d $(DESTDIR)$(SHARE)/nemo/actions $(DESTDIR)$(SHARE)/file-manager/actions $(DESTDIR)$(SHARE)/Thunar/sendto
 	install -d $(DESTDIR)$(SHARE)/nautilus-python/extensions $(DESTDIR)$(PREFIX)/libexec/discmaster
@@ -173,4 +175,6 @@ uninstall:
 	for unit in $(UNITS) $(VDRIVE_UNITS) $(SOCKETS); do rm -f $(DESTDIR)$(SYSTEMD_UNITDIR)/$$unit; done
 	rm -f $(DESTDIR)$(SYSUSERS_DIR)/discmaster.conf $(DESTDIR)$(UDEV_RULESDIR)/60-discmaster.rules
 	rm -f $(DESTDIR)$(POLKIT_DATADIR)/actions/org.discmaster1.policy $(DESTDIR)$(POLKIT_DATADIR)/rules.d/org.discmaster1.rules
-	rm -rf $(DESTDIR)$(SYSCONFDIR)/discmaster
+	@# What an administrator changed or added stays.
+	! cmp -s systemd/discmaster.toml $(CONFIGURATION) || rm -f $(CONFIGURATION)
+	rmdir $(dir $(CONFIGURATION)) 2>/dev/null || true

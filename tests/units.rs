@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -17,12 +18,16 @@ const EXPOSURE: [(&str, f64); 4] = [
 /// What `make install` puts into a machine, but for the programs.
 fn installed() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
-    let destination = format!("DESTDIR={}", place.path().display());
-    let mut make = Command::new("make");
-    make.args(["--silent", "install-data", "PREFIX=/usr", &destination]);
-    let made = make.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert!(made.status.success(), "{}", text(&made));
+    make("install-data", place.path());
     place
+}
+
+fn make(target: &str, place: &Path) {
+    let destination = format!("DESTDIR={}", place.display());
+    let mut make = Command::new("make");
+    make.args(["--silent", target, "PREFIX=/usr", &destination]);
+    let made = make.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(made.status.success(), "{target}: {}", text(&made));
 }
 
 fn text(output: &Output) -> String {
@@ -132,11 +137,42 @@ fn nothing_is_left_unfilled_and_uninstall_removes_all_of_it() {
         let text = String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
         assert!(!text.contains("libexecdir@") && !text.contains("@bindir"), "{}", file.display());
     }
-    let destination = format!("DESTDIR={}", place.path().display());
-    let mut made = Command::new("make");
-    made.args(["--silent", "uninstall", "PREFIX=/usr", &destination]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    assert!(made.status().unwrap().success());
+    make("uninstall", place.path());
     assert_eq!(files(place.path()), Vec::<PathBuf>::new());
+    assert!(!place.path().join("etc/discmaster").exists());
+    // And once more, with nothing there.
+    make("uninstall", place.path());
+}
+
+#[test]
+fn an_administrators_changes_outlive_install_and_uninstall() {
+    let place = installed();
+    let folder = place.path().join("etc/discmaster");
+    let (configuration, added) = (folder.join("discmaster.toml"), folder.join("vdrive-vd0.env"));
+    let shipped = fs::read_to_string(&configuration).unwrap();
+    let changed = format!("quota = 1000000\n{shipped}");
+    fs::write(&configuration, &changed).unwrap();
+    fs::write(&added, "ARGUMENTS=--create cd-r\n").unwrap();
+
+    make("install-data", place.path());
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), changed);
+    make("uninstall", place.path());
+    let left: BTreeSet<PathBuf> = files(place.path()).into_iter().collect();
+    assert_eq!(left, BTreeSet::from([configuration.clone(), added.clone()]));
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), changed);
+
+    // One that lies elsewhere is not replaced either, even before it is there.
+    fs::remove_file(&configuration).unwrap();
+    symlink(place.path().join("elsewhere"), &configuration).unwrap();
+    make("install-data", place.path());
+    assert!(configuration.is_symlink());
+
+    // One that is gone comes anew, and goes again as it came.
+    fs::remove_file(&configuration).unwrap();
+    make("install-data", place.path());
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), shipped);
+    make("uninstall", place.path());
+    assert_eq!(files(place.path()), [added]);
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
