@@ -1,6 +1,7 @@
-//! The packages that `make deb` puts together: complete, and without errors in Debian's eyes.
+//! The packages: those that `make deb` puts together complete, and without errors in Debian's eyes; and what an RPM does.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -77,4 +78,33 @@ fn debian_finds_no_errors_in_the_packages_and_they_hold_what_each_program_needs(
         }
     }
     assert!(!main.contains("vdrive"), "{main}");
+}
+
+/// What the script of the RPM asks of systemd where this many versions are installed, and the service is turned on or off.
+fn after_rpm(installed: &str, turned_on: bool) -> Vec<String> {
+    let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rpm/discmaster.spec");
+    let spec = fs::read_to_string(spec).unwrap();
+    let (_, script) = spec.split_once("\n%post\n").unwrap();
+    let (script, _) = script.split_once("\n%preun\n").unwrap();
+    // As if systemd ran; of what else the script calls nothing is found, and nothing done.
+    let script = script.replace("/run/systemd/system", "/");
+    let systemctl = format!("echo \"$*\" >&3; case $* in *is-enabled*) {turned_on} ;; esac");
+    let script = format!("exec 3>&1\nsystemctl() {{ {systemctl}; }}\n{script}");
+    let mut shell = Command::new("/bin/sh");
+    let done = shell.args(["-c", &script, "post", installed]).env("PATH", "/nonexistent").output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn an_upgrade_of_the_rpm_turns_on_nothing_that_was_turned_off() {
+    let asks = |asked: &[String], verb: &str| asked.iter().any(|line| line.starts_with(verb));
+    let first = after_rpm("1", true);
+    assert!(asks(&first, "enable discmaster-stager.socket discmaster.service"), "{first:?}");
+    assert!(asks(&first, "start discmaster-stager.socket") && !asks(&first, "try-restart"), "{first:?}");
+    for turned_on in [true, false] {
+        let next = after_rpm("2", turned_on);
+        assert!(asks(&next, "try-restart discmaster.service") && !asks(&next, "enable"), "{next:?}");
+        assert_eq!(asks(&next, "start"), turned_on, "{next:?}");
+    }
 }
