@@ -7,15 +7,6 @@
 fail() { echo "FAILED: $*"; failed=1; }
 failed=0
 
-# Everything that packages may leave: files and links, users, units, processes. Not what dpkg and the journal keep of everything.
-belongings() {
-    find /etc /usr /lib /var /opt /run -xdev \( -path /var/lib/dpkg -o -path /var/log -o -path /var/cache/ldconfig -o -path /run/systemd \
-        -o -path /run/udev -o -path /run/log -o -path /run/user -o -path '/etc/*-' -o -path '/var/tmp/systemd-private*' \
-        -o -name __pycache__ -o -path '/var/lib/systemd/timers' \) -prune -o -print | sort
-    cut -d: -f1 /etc/passwd /etc/group
-    systemctl list-units --all --plain --no-legend 'discmaster*' 'dbus-org.discmaster1*' | grep -v /run/credentials
-    pgrep -a discmaster
-}
 version() { dpkg-query -W -f '${Version}' "$1"; }
 broker() { systemctl show -p MainPID --value discmaster.service; }
 under_way() { discmaster --json jobs | grep -q '"operation": *"record"[^}]*"result": *""'; }
