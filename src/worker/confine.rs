@@ -1,4 +1,4 @@
-//! What a worker cannot do any more once it has its device, whatever a drive or a taken-over program makes it do.
+//! What a worker cannot do any more once it has its device open, whatever a drive or a taken-over program makes it do.
 //!
 //! Landlock leaves it the device's nodes, what the kernel tells of the device, and the table of mounts; no other file, no
 //! network, no other process. A filter of system calls (seccomp) leaves it reading, writing, waiting and memory that is
@@ -89,6 +89,9 @@ fn to_calls() -> Result<(), Box<dyn std::error::Error>> {
         Condition::new(1, Len::Dword, Op::Eq, request).and_then(|is| SeccompRule::new(vec![is]))
     });
     rules.insert(libc::SYS_ioctl, ioctls.into_iter().collect::<Result<_, _>>()?);
+    // A panic ends this process; other workers have the same user.
+    let own = Condition::new(0, Len::Dword, Op::Eq, std::process::id().into())?;
+    rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own])?]);
     for (call, protection) in [(libc::SYS_mmap, 2), (libc::SYS_mprotect, 2)] {
         let executable = libc::PROT_EXEC as u64;
         let data = Condition::new(protection, Len::Dword, Op::MaskedEq(executable), 0)?;
@@ -124,8 +127,8 @@ const CALLS: &[i64] = &[
     libc::SYS_munmap, libc::SYS_mremap, libc::SYS_madvise, libc::SYS_brk, libc::SYS_mlock, libc::SYS_munlock,
     libc::SYS_mlockall, libc::SYS_munlockall, libc::SYS_getrandom,
     // The process itself, and its end, also by a panic.
-    libc::SYS_getpid, libc::SYS_gettid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_tgkill, libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_sigaltstack, libc::SYS_exit, libc::SYS_exit_group,
+    libc::SYS_getpid, libc::SYS_gettid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn, libc::SYS_sigaltstack, libc::SYS_exit, libc::SYS_exit_group,
     // Older calls for the same, which other machines never had.
     #[cfg(target_arch = "x86_64")] libc::SYS_open, #[cfg(target_arch = "x86_64")] libc::SYS_stat,
     #[cfg(target_arch = "x86_64")] libc::SYS_lstat, #[cfg(target_arch = "x86_64")] libc::SYS_readlink,
@@ -201,5 +204,25 @@ mod tests {
         });
         assert_eq!(terminal, Some(libc::EPERM));
         assert_ne!(drive, Some(libc::EPERM));
+    }
+
+    #[test]
+    #[expect(unsafe_code, reason = "the library has no wrapper for a call that has to fail")]
+    fn a_confined_worker_signals_nobody_else() {
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        let theirs = other.id() as libc::pid_t;
+        let (own, foreign) = confined(None, move || {
+            // SAFETY: signal 0 is only asked about.
+            let signal = |process: libc::pid_t, thread: libc::pid_t| unsafe {
+                libc::syscall(libc::SYS_tgkill, process, thread, 0)
+            };
+            // SAFETY: it takes nothing.
+            let thread = unsafe { libc::gettid() };
+            let own = signal(std::process::id() as libc::pid_t, thread);
+            (own, (signal(theirs, theirs), io::Error::last_os_error().raw_os_error()))
+        });
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!((own, foreign), (0, (-1, Some(libc::EPERM))));
     }
 }

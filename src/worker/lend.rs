@@ -38,13 +38,30 @@ pub fn lend(drive: &mut Drive<'_>, order: ReadOrder, socket: OwnedFd) -> api::Re
             Err(error) => return Err(error),
         };
         left -= u64::from(ask.count);
-        match stager.send(&BlocksRead(answer), &[]) {
-            Ok(()) => {}
-            Err(ChannelError::Closed) => return Ok(()),
-            Err(error) => return Err(misled(&error.to_string())),
+        if !give(drive, &stager, &BlocksRead(answer), scene)? {
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// Gives an answer; `false` when the stager has left. One that takes no answers is not waited for without end.
+fn give(
+    drive: &mut Drive<'_>,
+    stager: &ReadingEnd,
+    answer: &BlocksRead,
+    scene: Scene<'_>,
+) -> api::Result<bool> {
+    let since = drive.host.now();
+    loop {
+        match stager.try_send(answer) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(ChannelError::Closed) => return Ok(false),
+            Err(error) => return Err(misled(&error.to_string())),
+        }
+        wait(drive, stager, PollFlags::POLLOUT, since, scene)?;
+    }
 }
 
 /// The next question; `None` when the stager has left.
@@ -57,13 +74,25 @@ fn next(drive: &mut Drive<'_>, stager: &ReadingEnd, scene: Scene<'_>) -> api::Re
             Err(ChannelError::Closed) => return Ok(None),
             Err(error) => return Err(misled(&error.to_string())),
         }
-        drive.check_cancel().map_err(|trouble| scene.error(&trouble))?;
-        if drive.host.now().saturating_sub(since) > THOUGHT {
-            return Err(misled("it asks for nothing more, and does not leave"));
-        }
-        let mut fds = [PollFd::new(stager.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut fds, PollTimeout::from(LOOK));
+        wait(drive, stager, PollFlags::POLLIN, since, scene)?;
     }
+}
+
+/// Waits a moment for the stager to do its part; an error once it has had its time, or nobody wants this any more.
+fn wait(
+    drive: &mut Drive<'_>,
+    stager: &ReadingEnd,
+    until: PollFlags,
+    since: Duration,
+    scene: Scene<'_>,
+) -> api::Result<()> {
+    drive.check_cancel().map_err(|trouble| scene.error(&trouble))?;
+    if drive.host.now().saturating_sub(since) > THOUGHT {
+        return Err(misled("it neither asks for more nor takes what it asked for, and does not leave"));
+    }
+    let mut fds = [PollFd::new(stager.as_fd(), until)];
+    let _ = poll(&mut fds, PollTimeout::from(LOOK));
+    Ok(())
 }
 
 fn check(ask: ReadBlocks, order: ReadOrder, left: u64) -> api::Result<()> {

@@ -105,18 +105,18 @@ pub fn serve(channel: &WorkerEnd, confined: bool) -> Result<(), ChannelError> {
         }
         let stays = match (ask, device.as_mut()) {
             (ToWorker::Open(path), _) => {
-                let (opened, stays) = open(channel, &path)?;
+                let (opened, stays) = open(channel, &path, confined)?;
                 device = opened;
-                if let (true, Some(device)) = (confined, &mut device) {
-                    confine::confine(device.inner());
-                }
                 stays
             }
             (ToWorker::Again, _) => say(channel, &last)?,
             (ask, Some(device)) => {
+                let lasts = is_asked_for_again(&ask);
                 let (done, gone) = operate(channel, device, ask, fds);
-                last = done;
-                tell(channel, gone, &last)?
+                let stays = tell(channel, gone, &done)?;
+                // What comes before an order is not the end of one.
+                last = if lasts { done } else { nothing_done() };
+                stays
             }
             (_, None) => true,
         };
@@ -126,12 +126,20 @@ pub fn serve(channel: &WorkerEnd, confined: bool) -> Result<(), ChannelError> {
     }
 }
 
-/// Opens the device and looks at it; whether the broker is still there.
-fn open(channel: &WorkerEnd, path: &Device) -> Result<(Option<Traced<AnyTransport>>, bool), ChannelError> {
+/// Opens the device, gives up all else, and looks at it; whether the broker is still there.
+fn open(
+    channel: &WorkerEnd,
+    path: &Device,
+    confined: bool,
+) -> Result<(Option<Traced<AnyTransport>>, bool), ChannelError> {
     let mut broker = Broker::new(channel, false);
     let (device, answer) = match device::open(path) {
         Ok(transport) => {
             let mut device = Traced::new(transport);
+            // Before a drive has said anything: what it says is not to be trusted.
+            if confined {
+                confine::confine(device.inner());
+            }
             let look = inspect::inspect(&mut Drive::new(&mut device, &mut broker));
             // The kernel locks the tray of a disc that is mounted.
             if look.is_ok() && !device.inner().is_mounted() {
@@ -224,6 +232,14 @@ fn operate(
         refresh::announce(device.inner());
     }
     (FromWorker::Done { result, inspection }, broker.gone())
+}
+
+/// A broker that is started meanwhile goes on with it, and asks how it ended.
+const fn is_asked_for_again(ask: &ToWorker) -> bool {
+    matches!(
+        ask,
+        ToWorker::Record(_) | ToWorker::RecordAudio(_) | ToWorker::Erase { .. } | ToWorker::Format { .. }
+    )
 }
 
 /// The disc is another one afterwards.

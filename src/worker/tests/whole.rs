@@ -3,18 +3,21 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::bench::{self, Ending, image};
 use crate::api::{
-    Device, DiscStatus, ErrorKind, Inspection, Phase, Progress, RecordOptions, Report, Result, Tray, Verify,
+    Detail, Device, DiscStatus, ErrorKind, Inspection, Phase, Progress, RecordOptions, Report, Result, Tray,
+    Verify,
 };
 use crate::vdrive::front::{Running, Server};
 use crate::vdrive::medium::Medium;
 use crate::vdrive::{Drive, DriveOptions, Pace};
-use crate::wire::broker_worker::{Expected, FromWorker, RecordOrder, ToWorker};
+use crate::wire::broker_worker::{Expected, FromWorker, NO_ORDER, ReadOrder, RecordOrder, ToWorker};
 use crate::wire::ring::{self, CHUNK, RingEnd};
+use crate::wire::stager_worker::{AskingEnd, ReadBlocks, ReadingEnd};
 use crate::wire::{Channel, ChannelError, pair};
 use crate::worker::serve;
 
@@ -174,4 +177,37 @@ fn a_burn_without_a_ring_is_refused() {
         RecordOrder { blocks: 1, start: 0, options: RecordOptions::default(), expected, imprint: None };
     let (result, _) = house.ask(&ToWorker::Record(order));
     assert_eq!(result.unwrap_err().kind, ErrorKind::HelperFailed);
+}
+
+#[test]
+fn a_stager_that_takes_no_answers_holds_up_no_cancel() {
+    let house = House::new("cd-r", Pace::Unlimited);
+    let inspection = house.open().unwrap();
+    let poured = pour(house.record(&inspection, 500, RecordOptions::default()), image(500));
+    house.done(|_| {}).0.unwrap();
+    poured.join().unwrap();
+    let (asking, reading): (AskingEnd, ReadingEnd) = pair().unwrap();
+    let reading = reading.into_socket();
+    house.broker.send(&ToWorker::Read(ReadOrder { end: 500 }), &[reading.as_fd()]).unwrap();
+    drop(reading);
+    // Until nothing goes through any more, either way.
+    let mut stuck = 0;
+    while stuck < 50 {
+        stuck = if asking.try_send(&ReadBlocks { block: 0, count: 32 }).unwrap() { 0 } else { stuck + 1 };
+        thread::sleep(Duration::from_millis(2));
+    }
+    house.broker.send(&ToWorker::Cancel, &[]).unwrap();
+    assert_eq!(house.done(|_| {}).0.unwrap_err().kind, ErrorKind::UserAbort);
+}
+
+#[test]
+fn what_was_done_before_an_order_is_not_repeated_as_its_end() {
+    let house = House::new("cd-rw", Pace::Unlimited);
+    house.open().unwrap();
+    let erase = ToWorker::Erase { full: false, eject: false };
+    house.ask(&erase).0.unwrap();
+    house.ask(&ToWorker::Again).0.unwrap();
+    house.ask(&ToWorker::Load).0.unwrap();
+    let error = house.ask(&ToWorker::Again).0.unwrap_err();
+    assert_eq!(error.details.get("source"), Some(&Detail::Text(NO_ORDER.to_owned())), "{error}");
 }
