@@ -213,6 +213,11 @@ fn medium(
     let end = |track: &TrackSummary| (u64::from(track.start) + u64::from(track.blocks)).min(open);
     let recorded_end = tracks.iter().map(end).max();
     let free_blocks = if facts.status == DiscStatus::Closed { 0 } else { facts.usable_blocks() };
+    // What can be written over is free and recorded at once.
+    let all = match facts.overwrites() {
+        true => recorded_end.unwrap_or(0).max(free_blocks),
+        false => recorded_end.unwrap_or(0).saturating_add(free_blocks),
+    };
     let medium = Medium {
         profile: facts.profile,
         status: facts.status,
@@ -223,7 +228,7 @@ fn medium(
         tracks,
         next_writable: facts.start(),
         free_blocks,
-        total_blocks: recorded_end.unwrap_or(0).saturating_add(free_blocks).max(facts.room().into()),
+        total_blocks: all.max(facts.room().into()),
         manufacturer_id: manufacturer(drive, &facts)?,
         write_speeds: facts.write_speeds.clone(),
         formats: burn::formats(&facts),

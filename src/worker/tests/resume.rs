@@ -83,6 +83,17 @@ fn a_disc_that_was_cut_off_has_no_more_blocks_than_a_blank_one() {
 }
 
 #[test]
+fn a_disc_that_can_be_written_over_counts_no_block_twice() {
+    for kind in ["dvd+rw", "dvd-rw-ro", "dvd-ram", "bd-re"] {
+        let mut stage = Stage::new(kind, "", Pace::Unlimited);
+        let blank = stage.look().medium.unwrap();
+        assert_eq!(blank.total_blocks, blank.free_blocks, "{kind}");
+        stage.burn(image(300), RecordOptions::default()).unwrap();
+        assert_eq!(stage.look().medium.unwrap().total_blocks, blank.total_blocks, "{kind}");
+    }
+}
+
+#[test]
 fn the_first_block_that_differs_is_named_and_nothing_is_written() {
     for block in [0, 31, 32, 47, 63] {
         let mut other = image(1000);
