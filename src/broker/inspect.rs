@@ -17,6 +17,8 @@ use crate::api::{Device, Error, ErrorKind, Inspection, Result};
 
 /// How long a turn at the drive is waited for, once nobody else has a claim to it.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// When a drive is looked at again that somebody else had.
+const LATER: Duration = Duration::from_secs(15);
 
 /// A recorder that this task alone may speak to, through one worker after the other.
 pub struct Turn {
@@ -69,16 +71,28 @@ impl Service {
 
     /// Looks at a recorder's disc whenever that is called for, until the recorder is unplugged.
     pub async fn keep_looking(self, recorder: String, look: Arc<Notify>) {
+        // Whoever has the drive may let go of it without a word.
+        let mut in_use = false;
         loop {
-            look.notified().await;
+            match in_use {
+                true => drop(tokio::time::timeout(LATER, look.notified()).await),
+                false => look.notified().await,
+            }
             match self.may_look(&recorder, &look) {
                 None => return,
                 Some(false) => continue,
                 Some(true) => {}
             }
             match self.inspect(&recorder).await {
-                Ok(_) => {}
-                Err(error) => tracing::warn!("recorder {recorder} could not be looked at: {error}"),
+                Ok(_) => in_use = false,
+                Err(error) => {
+                    let before = in_use;
+                    in_use =
+                        matches!(error.kind, ErrorKind::DeviceNotAccessible | ErrorKind::DeviceStillInUse);
+                    if !(before && in_use) {
+                        tracing::warn!("recorder {recorder} could not be looked at: {error}");
+                    }
+                }
             }
         }
     }
@@ -110,7 +124,8 @@ impl Turn {
         let gate = Arc::clone(&self.service.state().plugged_mut(&self.recorder, &self.plug)?.gate);
         let Ok(gate) = tokio::time::timeout(PATIENCE, gate.lock_owned()).await else {
             let message = format!(
-                "Recorder {} does not answer the process that used it last. Switch it off and on.",
+                "Recorder {} is still at work for what was asked of it before, perhaps by an earlier start of the service: a disc \
+                 that is being recorded goes on to its end. Try again later. Switch it off and on only if its lamp stays dark.",
                 self.recorder
             );
             return Err(Error::new(ErrorKind::DeviceStillInUse, message));

@@ -3,7 +3,9 @@
 use std::os::fd::AsFd;
 
 use super::{Burn, blocks, check_same};
-use crate::api::{Error, ErrorKind, Inspection, Medium, RecordOptions, Result, Unfinished};
+use crate::api::{
+    Error, ErrorKind, Inspection, MediaKind, Medium, Phase, Progress, RecordOptions, Result, Unfinished,
+};
 use crate::broker::inspect::Turn;
 use crate::broker::select;
 use crate::broker::session::{Format, Selection};
@@ -20,7 +22,11 @@ impl Burn {
         let (worker, seen) = turn.worker().await?;
         check_same(turn.recorder(), &self.selection.medium, seen.medium.as_ref())?;
         worker.send(&ToWorker::CloseUnfinished, &[]).await?;
-        let ended = self.follow(&worker).await;
+        // It is no part of this burn's events: what they call closing comes at its end.
+        let report = |progress: Progress| {
+            self.service.report(self.handle.number, Progress { phase: Phase::Preparing, ..progress });
+        };
+        let ended = worker.follow(self.handle.cancel.clone(), report).await;
         turn.saw(ended.inspection.clone());
         ended.result?;
         let id = turn.recorder();
@@ -89,12 +95,20 @@ impl Burn {
 /// Refuses a disc whose last session was cut off, unless that is to be closed or gone on with; and to go on with nothing.
 pub(super) fn check(selection: &Selection, options: &RecordOptions, format: Option<Format>) -> Result<()> {
     let id = &selection.recorder;
+    let cd = matches!(selection.medium.kind(), MediaKind::CdR | MediaKind::CdRw);
     let (kind, message) = match (selection.medium.is_unfinished(), options.unfinished) {
         (false, Unfinished::Refuse | Unfinished::Close) => return Ok(()),
         (false, Unfinished::Resume) => (
             ErrorKind::CannotWriteToMedia,
             format!(
                 "No burn was cut off on the disc in {id}, there is none to go on with. Record without “unfinished”."
+            ),
+        ),
+        (true, Unfinished::Refuse) if cd => (
+            ErrorKind::CannotWriteToMedia,
+            format!(
+                "The last session of the disc in {id} was cut off. To close it as it is and record behind it, call RecordDisc \
+                 with “unfinished” set to “close”; or insert another disc."
             ),
         ),
         (true, Unfinished::Refuse) => (
@@ -115,6 +129,13 @@ pub(super) fn check(selection: &Selection, options: &RecordOptions, format: Opti
         (true, Unfinished::Resume) if format == Some(Format::Redbook) => (
             ErrorKind::NotSupported,
             "An audio disc that was cut off cannot be gone on with: the track ends there. Insert another disc.".to_owned(),
+        ),
+        (true, Unfinished::Resume) if cd => (
+            ErrorKind::NotSupported,
+            format!(
+                "A burn that was cut off on a CD, such as that in {id}, cannot be gone on with: its track ends there. Record with \
+                 “unfinished” set to “close”, or insert another disc."
+            ),
         ),
         (true, Unfinished::Close | Unfinished::Resume) => return Ok(()),
     };
