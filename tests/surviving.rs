@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
@@ -12,9 +12,11 @@ use discmaster::api::Device;
 use discmaster::wire::broker_worker::{FromWorker, ToWorker};
 use discmaster::wire::pair;
 use nix::sys::signal::Signal;
+use support::album::{Album, BLOCK};
 use support::burner::{Burner, content, object};
 use support::processes::{STAGER, WORKER, has_mapped, helper, helpers};
 use support::{Bench, Client, eventually, options};
+use zbus::Fd;
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
 /// What takes some six seconds at 4x.
@@ -285,4 +287,110 @@ async fn who_leaves_while_there_is_no_broker_has_left() {
     other.open(options([])).await.expect("the lock is free");
     let store = bench.store.as_mut().unwrap();
     eventually("nothing is kept but the memory", async || store.names() == ["memory"]).await;
+}
+
+#[tokio::test]
+async fn sound_that_is_taken_in_during_a_restart_is_there_once_and_so_is_what_was_said_of_the_disc() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let album = Album::ready(&bench, "vd0").await;
+    assert_eq!(album.create().await, "");
+    assert_eq!(album.name("SetRedbookProperties", &(options([("Title", "Kept".into())]),)).await, "");
+    restart(&mut bench, Signal::SIGKILL);
+    let client = &album.burner.client;
+    assert_eq!(album.text(0, "Title").await, "Kept");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let body = (Fd::from(&reader), options([]));
+    let job = client.path(&album.redbook, "Redbook", "AddAudioTrackStream", &body).await.unwrap();
+    drop(reader);
+    // More than the pipe holds: the stager is at it.
+    writer.write_all(&vec![5; 300 * BLOCK]).unwrap();
+    client
+        .until("sound is taken in", async || {
+            (client.property::<u64>(&job, "Job", "BlocksDone").await.ok()? > 0).then_some(())
+        })
+        .await;
+    restart(&mut bench, Signal::SIGKILL);
+    assert_eq!(album.burner.property::<String>("State").await, "adding");
+    writer.write_all(&vec![6; 10 * BLOCK]).unwrap();
+    drop(writer);
+    let (success, error, message, _) = client.result(&job).await;
+    assert!(success, "{error}: {message}");
+    assert_eq!(album.counters().await.1, 310);
+    assert_eq!(album.close().await, "");
+    let ended = album.burner.recorded(options([("verify", "full".into())])).await;
+    assert_eq!(ended.name, "", "{ended:?}");
+}
+
+#[tokio::test]
+async fn files_that_are_taken_in_during_a_restart_are_there() {
+    let mut bench = Bench::new().recorder("vd0", "dvd+r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 5000, false).await;
+    let folder = bench.dir().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    for number in 0..5000 {
+        std::fs::write(folder.join(format!("{number}.txt")), [1]).unwrap();
+    }
+    let client = &burner.client;
+    let body = (folder.to_str().unwrap(), options([("destination", "/folder".into())]));
+    let job = client.path(&burner.joliet, "Joliet", "AddPath", &body).await.unwrap();
+    restart(&mut bench, Signal::SIGKILL);
+    // Whether it was noted in time or not: nothing is staged half, and what is told of it is true.
+    let (success, error, message, _) = client.result(&job).await;
+    let free = async || client.raw_call(&burner.joliet, "org.discmaster1.Joliet", "List", &"/").await.is_ok();
+    eventually("the stager is asked no more", free).await;
+    let staged = burner.list("/").await.iter().any(|(name, ..)| name == "folder");
+    assert!(success == staged || message.contains("See with List"), "{staged}: {error}: {message}");
+    if staged {
+        assert!(burner.list("/folder").await.len() >= 1000);
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_is_cut_off_puts_nothing_of_that_disc_onto_another() {
+    let mut bench = Bench::new().recorder("vd0", "dvd+r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, false).await;
+    assert_eq!(burner.recorded(options([("close", "appendable".into())])).await.name, "");
+    burner.close().await.unwrap();
+    let burner = Burner::open(&bench, "vd0", false).await;
+    burner.format().await;
+    let own = bench.dir().join("own");
+    std::fs::write(&own, content(3000)).unwrap();
+    burner.stage(&own).await.unwrap();
+    // The look at the disc when its tree has been read is the third, and asks for the speeds twice as each does.
+    bench.control("vd0", &["fault", "get-performance nth=5 hang(3s)"]);
+    let (_, refused) = tokio::join!(
+        async {
+            eventually("the tree is read", async || bench.scene("vd0", "unfired").is_empty()).await;
+            restart(&mut bench, Signal::SIGKILL);
+        },
+        burner.select()
+    );
+    assert!(refused.is_err(), "the call ends with the broker");
+    let free =
+        async || burner.client.raw_call(&burner.joliet, "org.discmaster1.Joliet", "List", &"/").await.is_ok();
+    eventually("the stager is asked no more", free).await;
+    bench.insert("vd0", "other", "dvd+r");
+    burner
+        .client
+        .until("the other disc is seen", async || {
+            burner.client.property::<bool>(VD0, "Medium", "Blank").await.ok().filter(|blank| *blank).map(drop)
+        })
+        .await;
+    burner.select().await.unwrap();
+    let ended = burner.recorded(options([("verify", "full".into())])).await;
+    assert_eq!(ended.name, "", "{ended:?}");
+    let listed = Command::new("bsdtar").arg("-tf").arg(bench.disc("other")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), ".\nown\n");
+}
+
+#[tokio::test]
+async fn a_recorder_that_was_unplugged_in_the_brokers_absence_has_to_be_selected_again() {
+    let mut bench = Bench::new().recorder("vd0", "cd-r").kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 70_000, true).await;
+    bench.kill_daemon();
+    bench.unplug("vd0");
+    bench.start_daemon();
+    let lost = async || burner.property::<String>("State").await != "ready";
+    eventually("the selection is lost", lost).await;
+    assert_eq!(burner.record().await.unwrap_err().name, "DeviceNotPresent");
 }

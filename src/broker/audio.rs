@@ -1,5 +1,6 @@
 //! What goes into a session's audio disc: tracks, their sound, and what is said of them.
 
+mod addition;
 mod order;
 
 use std::fs::File;
@@ -8,10 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::events::AddEvents;
 use super::face::Object;
 use super::jobs::{About, Handle};
-use super::outcome::{Outcome, Yield};
 use super::recorder::DEFAULT_GAP;
 use super::service::{Service, State};
 use super::session::{Activity, Format, Session};
@@ -21,11 +20,11 @@ use crate::api::audio::{
     Texts, TrackProperties, Translation,
 };
 use crate::api::language::{Language, Letters};
-use crate::api::{
-    AddSummary, BLOCK, DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Phase, Progress, Result,
-};
+use crate::api::{DiscStatus, Error, ErrorKind, MediaKind, Medium, Operation, Result};
 use crate::wire::broker_stager::{Answer, Ask, AudioAsk};
 
+use addition::Addition;
+pub use addition::Sound;
 pub use order::{Ordered, ordered};
 
 /// Where sound comes from that takes its time.
@@ -37,14 +36,6 @@ pub enum SoundSource {
     File(OwnedFd, AudioFileOptions),
     /// An image, as the track of data.
     Image(OwnedFd),
-}
-
-/// An addition, from the moment that it is accepted.
-struct Addition {
-    service: Service,
-    session: u64,
-    handle: Handle,
-    source: SoundSource,
 }
 
 impl Service {
@@ -134,6 +125,9 @@ impl Service {
             };
             let handle = self.enter_job(state, about)?;
             state.session_mut(session)?.activity = Some(Activity::Adding(handle.number));
+            if let Some(job) = state.jobs.get_mut(handle.number) {
+                job.sound = Some(source.sound());
+            }
             handle
         };
         self.face().sync(Object::Session(session));
@@ -152,20 +146,22 @@ impl Service {
         change: impl FnOnce(DiscProperties) -> Result<DiscProperties>,
     ) -> Result<()> {
         let mut state = self.state();
-        let session = state.session_mut(session)?;
-        idle_redbook(session)?;
-        let changed = change(session.album.disc.clone())?;
-        let full = session.staged || session.album.state.image.is_some();
-        if session.album.disc.data_track && !changed.data_track && full {
+        let entry = state.session_mut(session)?;
+        idle_redbook(entry)?;
+        let changed = change(entry.album.disc.clone())?;
+        let full = entry.staged || entry.album.state.image.is_some();
+        if entry.album.disc.data_track && !changed.data_track && full {
             let message = "Something is staged for the track of data: take files out with Remove before DataTrack is set \
                            to false, or clear everything with ClearFormatContent.";
             return Err(Error::new(ErrorKind::InvalidArgs, message));
         }
-        if changed.data_track && session.album.state.total_tracks() >= TRACKS_MAX {
+        if changed.data_track && entry.album.state.total_tracks() >= TRACKS_MAX {
             let message = "The disc has 99 audio tracks, and no place for one of data.";
             return Err(Error::new(ErrorKind::LimitsExceeded, message));
         }
-        session.album.disc = changed;
+        entry.album.disc = changed;
+        drop(state);
+        self.save();
         Ok(())
     }
 
@@ -188,6 +184,8 @@ impl Service {
             session.album.tracks.resize(at + 1, TrackProperties::default());
         }
         session.album.tracks[at] = changed;
+        drop(state);
+        self.save();
         Ok(())
     }
 
@@ -231,6 +229,8 @@ impl Service {
             Some(known) => others[known] = other,
             None => others.push(other),
         }
+        drop(state);
+        self.save();
         Ok(())
     }
 
@@ -244,6 +244,8 @@ impl Service {
         idle_redbook(session)?;
         let at = translation_at(session, language)?;
         session.album.translations.remove(at);
+        drop(state);
+        self.save();
         Ok(())
     }
 
@@ -279,103 +281,10 @@ impl State {
     }
 }
 
-impl Addition {
-    async fn run(self) {
-        let (service, session, job) = (self.service.clone(), self.session, self.handle.number);
-        let result = self.take_in().await;
-        let leaving = match service.state().sessions.get_mut(&session) {
-            Some(entry) if entry.activity == Some(Activity::Adding(job)) => {
-                entry.activity = None;
-                entry.touched = tokio::time::Instant::now();
-                entry.leaving
-            }
-            _ => false,
-        };
-        service.end_job(job, Outcome { result: result.map(Yield::Added) });
-        service.face().sync(Object::Session(session));
-        if leaving {
-            service.close(session, false);
-        }
-    }
-
-    async fn take_in(self) -> Result<AddSummary> {
-        let Self { service, session, handle, source } = self;
-        service.report(handle.number, Progress::begin(Phase::Staging));
-        let stager = service.stager(session).await?;
-        let room = service.state().room(session)?;
-        let image = matches!(source, SoundSource::Image(_));
-        let (ask, descriptor, options) = match source {
-            SoundSource::Stream(fd) => (AudioAsk::Stream { room }, fd, None),
-            SoundSource::File(fd, options) => (AudioAsk::File { options, room }, fd, Some(options)),
-            SoundSource::Image(fd) => {
-                let room = service.state().data_room(session)?.unwrap_or(u64::from(u32::MAX));
-                (AudioAsk::Image { room }, fd, None)
-            }
-        };
-        let request = stager.begin(Ask::Audio(ask), &[descriptor.as_fd()]).await?;
-        drop(descriptor);
-        let mut events = AddEvents::default();
-        let report = |progress| {
-            let due = service.report(handle.number, progress);
-            for event in events.report(&progress, due) {
-                service.tell(session, event);
-            }
-        };
-        let followed = stager.follow(request, &handle, report).await.and_then(album);
-        let (brought, state, failed) = match followed {
-            Ok((state, brought)) => (brought, state, None),
-            Err(error) if stager.is_gone() => return Err(error),
-            Err(error) => (None, album(stager.ask(Ask::Audio(AudioAsk::State), &[]).await?)?.0, Some(error)),
-        };
-        let summary = {
-            let mut guard = service.state();
-            let entry = guard.session_mut(session)?;
-            let before = entry.album.state.sound();
-            entry.set_album(state);
-            if let (Some(brought), Some(options)) = (&brought, options)
-                && !options.without_tags
-            {
-                take_texts(entry, brought);
-            }
-            let added = entry.album.state.sound().saturating_sub(before);
-            let bytes = match (&brought, image) {
-                (Some(brought), _) => brought.bytes,
-                (None, true) => entry.album.image.saturating_mul(BLOCK as u64),
-                (None, false) => added * AUDIO_BLOCK as u64,
-            };
-            let used_blocks = guard.gap_used(session);
-            AddSummary { files: u64::from(options.is_some()), bytes, used_blocks, ..AddSummary::default() }
-        };
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        for event in events.succeed(summary.bytes) {
-            service.tell(session, event);
-        }
-        Ok(summary)
-    }
-}
-
 impl State {
     /// Blocks that a session's tracks take, gaps included.
     pub fn gap_used(&self, session: u64) -> u64 {
         self.session(session).map_or(0, |session| session.album.used(self.gap(session)))
-    }
-}
-
-/// The last track gets the texts of its file, and a disc that has none those of the first file's album.
-fn take_texts(session: &mut Session, brought: &AudioFileSummary) {
-    let album = &mut session.album;
-    let Some(at) = album.state.tracks.len().checked_sub(1) else { return };
-    album.tracks.resize(at + 1, TrackProperties::default());
-    let track = &mut album.tracks[at];
-    track.texts = brought.texts.clone();
-    track.isrc.clone_from(&brought.isrc);
-    if at == 0 && album.disc.texts.is_empty() {
-        album.disc.texts = brought.album.clone();
-        if album.disc.texts.performer.is_empty() {
-            album.disc.texts.performer.clone_from(&brought.texts.performer);
-        }
     }
 }
 

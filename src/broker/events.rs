@@ -112,6 +112,15 @@ pub struct AddEvents {
 }
 
 impl AddEvents {
+    /// The events of an addition that has been told of as far as this.
+    pub fn told(progress: &Progress) -> Self {
+        let mut events = Self::default();
+        if progress.phase == Phase::Staging && progress.total > 0 {
+            events.report(progress, true);
+        }
+        events
+    }
+
     /// The events that a report calls for; `due` tells whether figures may be told again.
     pub fn report(&mut self, progress: &Progress, due: bool) -> Vec<Event> {
         let told = self.bytes.step(progress.done, progress.total, due);
@@ -225,6 +234,17 @@ mod tests {
     fn a_burn_that_fails_while_preparing_tells_no_block_and_no_closing() {
         let mut events = BurnEvents::default();
         assert_eq!(events.report(&report(Phase::Preparing, 0, 0, None), true), [Event::PreparingBurn(0)]);
+    }
+
+    #[test]
+    fn an_addition_that_is_gone_on_with_does_not_begin_anew() {
+        let mut events = AddEvents::told(&report(Phase::Staging, 500, 900, None));
+        assert_eq!(
+            events.report(&report(Phase::Staging, 600, 900, None), true),
+            [Event::AddProgress(600, 900)]
+        );
+        let mut events = AddEvents::told(&Progress::begin(Phase::Staging));
+        assert_eq!(events.report(&report(Phase::Staging, 0, 900, None), true), [Event::AddProgress(0, 900)]);
     }
 
     #[test]

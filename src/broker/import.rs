@@ -36,6 +36,8 @@ struct Import {
     turn: Turn,
     selection: Selection,
     target: Target,
+    /// The stager held the tree of an earlier session before.
+    imported: bool,
 }
 
 impl Service {
@@ -51,7 +53,7 @@ impl Service {
         occupied: Occupied,
     ) -> Result<()> {
         let turn = self.reserve(&selection.recorder, recorder::Activity::Importing)?;
-        let mut handle = {
+        let (mut handle, imported) = {
             let mut guard = self.state();
             let state = &mut *guard;
             let owner = state.session(session)?.owner.clone();
@@ -67,12 +69,15 @@ impl Service {
             entry.activity = Some(Activity::Importing(handle.number));
             // What was selected before is not, whatever becomes of this.
             entry.selection = None;
-            handle
+            // A broker that is started meanwhile cannot know how far the stager came.
+            let imported = std::mem::replace(&mut entry.imported, true);
+            (handle, imported)
         };
         // From here on the job keeps others away.
         drop(occupied);
         let service = self.clone();
-        tokio::spawn(Import { service, session, handle: handle.clone(), turn, selection, target }.run());
+        let import = Import { service, session, handle: handle.clone(), turn, selection, target, imported };
+        tokio::spawn(import.run());
         match tokio::time::timeout(PATIENCE, handle.finished()).await {
             Ok(outcome) => outcome.result.as_ref().map(drop).map_err(Clone::clone),
             Err(_) => Ok(()),
@@ -93,11 +98,12 @@ fn behind(selection: Selection, end: u32) -> Selection {
 impl Import {
     async fn run(self) {
         let result = self.take_over().await;
-        let Self { service, session, handle, turn, selection, target } = self;
+        let Self { service, session, handle, turn, selection, target, imported } = self;
         let leaving = match service.state().sessions.get_mut(&session) {
             Some(entry) if entry.activity == Some(Activity::Importing(handle.number)) => {
                 entry.activity = None;
                 entry.touched = tokio::time::Instant::now();
+                entry.imported = imported;
                 if let (Ok(summary), Target::Append { session, .. }) = (&result, target) {
                     let block = session.saturating_add(FIRST_DESCRIPTOR);
                     let imprint = Some(Imprint { block, checksum: summary.checksum });

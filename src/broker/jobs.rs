@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::audio::Sound;
 use super::clock;
 use super::config::Limits;
 use super::locks::LockId;
@@ -39,6 +40,8 @@ pub struct Job {
     pub outcome: Option<Arc<Outcome>>,
     /// What is wished of a burn, for a broker that begins it anew.
     pub wishes: Option<RecordOptions>,
+    /// What sound is taken in, where that is what is added.
+    pub sound: Option<Sound>,
     /// The helpers have their orders and go on without a broker: the number of the stager's request, or 0 where only a
     /// worker is at work.
     pub ordered: Option<u32>,
@@ -124,6 +127,7 @@ impl Jobs {
             job.started = saved.started;
             job.progress = saved.progress;
             job.wishes = saved.wishes;
+            job.sound = saved.sound;
             job.ordered = saved.ordered;
             job.lock = saved.lock;
             job.cancel.send_replace(saved.cancelled);
@@ -137,7 +141,8 @@ impl Jobs {
                 None => {
                     let (about, wishes, request, lock) =
                         (saved.about, saved.wishes, saved.ordered, saved.lock);
-                    running.push(Running { handle, about, wishes, request, lock });
+                    let sound = saved.sound;
+                    running.push(Running { handle, about, wishes, sound, request, lock });
                 }
             }
             self.jobs.insert(number, job);
@@ -193,6 +198,8 @@ pub struct Running {
     pub about: About,
     /// What is wished of a burn.
     pub wishes: Option<RecordOptions>,
+    /// See [`Job::sound`].
+    pub sound: Option<Sound>,
     /// See [`Job::ordered`].
     pub request: Option<u32>,
     /// The lock that it holds for its own length.
@@ -211,6 +218,7 @@ impl Job {
             progress: Progress::begin(Phase::Queued),
             outcome: None,
             wishes: None,
+            sound: None,
             ordered: None,
             lock: None,
             ended: None,
@@ -233,6 +241,7 @@ impl Job {
             cancelled: *self.cancel.borrow(),
             deserted: *self.deserted.borrow(),
             wishes: self.wishes,
+            sound: self.sound,
             ordered: self.ordered,
             lock: self.lock,
         }

@@ -185,7 +185,7 @@ impl Service {
 impl Service {
     /// Goes on with a burn of an earlier broker, or begins it anew where its worker had no order yet.
     pub fn resume_burn(&self, begun: Begun, turn: Turn) {
-        let Begun { handle, about, wishes, ordered, worker, feed, .. } = begun;
+        let Begun { handle, about, wishes, sound, ordered, worker, feed, .. } = begun;
         let (session, selection, lost, stager, progress, album) = {
             let state = self.state();
             let number = about.session.unwrap_or_default();
@@ -202,13 +202,15 @@ impl Service {
         let Some(selection) = selection else {
             let message = "The session of this burn is gone. If a disc was being written, look at it before you use it again.";
             let lost = Error::new(ErrorKind::Generic, message);
-            return self.end_begun(Begun { handle, about, wishes, ordered, worker, feed, lock: None }, lost);
+            return self
+                .end_begun(Begun { handle, about, wishes, sound, ordered, worker, feed, lock: None }, lost);
         };
         if lost {
             let message = "The process that held the staged image died while the service started again, and the image with it. \
                            The disc was not touched: add the files again.";
             let error = Error::new(ErrorKind::HelperFailed, message).with("source", "stager");
-            return self.end_begun(Begun { handle, about, wishes, ordered, worker, feed, lock: None }, error);
+            return self
+                .end_begun(Begun { handle, about, wishes, sound, ordered, worker, feed, lock: None }, error);
         }
         let (service, options) = (self.clone(), wishes.unwrap_or_default());
         let events = progress.filter(|_| ordered).map(|told| BurnEvents::told(&told)).unwrap_or_default();

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::audio::Sound;
+use super::events::Event;
 use super::face::Object;
-use super::jobs::{About, Handle};
+use super::jobs::{About, Handle, Running};
 use super::launcher::Process;
 use super::locks::LockId;
 use super::manager::{Kept, Manager};
@@ -48,6 +50,8 @@ pub struct Begun {
     pub about: About,
     /// What is wished of a burn.
     pub wishes: Option<RecordOptions>,
+    /// What sound is taken in.
+    pub sound: Option<Sound>,
     /// The worker and the stager have their orders.
     pub ordered: bool,
     /// The worker.
@@ -121,9 +125,11 @@ impl Service {
         for (number, saved) in sessions {
             let job = running.iter().find(|begun| begun.about.session == Some(number));
             let expected = job.and_then(|begun| Some((begun.handle.number, begun.request?)));
+            // An import ends here: its stager is asked as one that has nothing to do.
+            let working = job.is_some_and(|begun| begun.about.operation != Operation::Import);
             let socket = sockets.remove(&stager_name(number));
             open += usize::from(saved.lock.is_some());
-            if let Some((job, request)) = self.restore_session(number, saved, socket, expected) {
+            if let Some((job, request)) = self.restore_session(number, saved, socket, (expected, working)) {
                 feeds.insert(job, request);
             }
         }
@@ -139,9 +145,10 @@ impl Service {
             let recorder = begun.about.recorder.as_deref();
             // One that has no order yet is left behind, to be closed below: it waits for one, and keeps the next worker out.
             let worker = recorder.filter(|_| ordered).and_then(|id| sockets.remove(&worker_name(id)));
-            let (handle, about, wishes, lock) = (begun.handle, begun.about, begun.wishes, begun.lock);
+            let Running { handle, about, wishes, sound, lock, .. } = begun;
             self.occupy_again(&about, number);
-            self.go_on(Begun { handle, about, wishes, ordered, worker, feed: feeds.remove(&number), lock });
+            let feed = feeds.remove(&number);
+            self.go_on(Begun { handle, about, wishes, sound, ordered, worker, feed, lock });
         }
         // Those that have ended as well: whoever waited for one asks how.
         for number in all {
@@ -170,7 +177,20 @@ impl Service {
     /// Ends a job that cannot go on.
     pub fn end_begun(&self, begun: Begun, error: Error) {
         let number = begun.handle.number;
-        self.end_job(number, Outcome { result: Err(error) });
+        if let (Some(recorder), Some(_)) = (&begun.about.recorder, &begun.worker) {
+            // It finishes what it is at, and leaves when it finds nobody to tell.
+            self.manager().drop_kept(&worker_name(recorder));
+        }
+        let outcome = Outcome { result: Err(error) };
+        let (error, message) = outcome.name_and_message(begun.about.connection.is_none());
+        self.end_job(number, outcome);
+        match (begun.about.operation, begun.about.session) {
+            (Operation::Record, Some(session)) => self.tell(session, Event::BurnComplete(error, message)),
+            (Operation::Erase | Operation::Format, Some(session)) => {
+                self.tell(session, Event::EraseComplete(error, message));
+            }
+            _ => {}
+        }
         if let Some(lock) = begun.lock {
             self.state().locks.release(lock);
         }
@@ -199,7 +219,7 @@ impl Service {
         number: u64,
         saved: SavedSession,
         socket: Option<OwnedFd>,
-        expected: Option<(u64, u32)>,
+        (expected, working): (Option<(u64, u32)>, bool),
     ) -> Option<(u64, Request)> {
         let (link, request) = match (saved.next_request, socket) {
             (Some(next), Some(socket)) => self.adopt_stager(number, next, socket, expected.map(|(_, id)| id)),
@@ -237,7 +257,7 @@ impl Service {
             }
         }
         if let Some(link) = link {
-            tokio::spawn(self.clone().ask_again(number, link, expected.is_some()));
+            tokio::spawn(self.clone().ask_again(number, link, working));
         }
         self.face().sync(Object::Session(number));
         self.face().sync(Object::Joliet(number));
@@ -287,7 +307,10 @@ impl Service {
         match answer {
             Ok(Answer::Staged { blocks, anything }) => {
                 set_staged_again(&self, session, blocks, anything);
-                self.ask_for_tracks(session, &link).await;
+                // The tracks are known while a job is at them, and what it brings is taken in at its end.
+                if !working {
+                    self.take_tracks(session, &link).await;
+                }
             }
             Ok(_) => tracing::warn!("session {session}: the stager answered another question"),
             Err(error) => tracing::warn!("session {session}: {error}"),
@@ -296,15 +319,14 @@ impl Service {
     }
 
     /// Takes in the tracks that the stager of an audio disc has.
-    async fn ask_for_tracks(&self, session: u64, link: &StagerLink) {
+    pub async fn take_tracks(&self, session: u64, link: &StagerLink) {
         let redbook = |session: &Session| session.format == Some(Format::Redbook);
         if !self.state().sessions.get(&session).is_some_and(redbook) {
             return;
         }
         match link.ask(Ask::Audio(AudioAsk::State), &[]).await {
             Ok(Answer::Album(told)) if told.0.is_plausible() => {
-                if let Some(entry) = self.state().sessions.get_mut(&session).filter(|one| one.job().is_none())
-                {
+                if let Some(entry) = self.state().sessions.get_mut(&session) {
                     entry.set_album(told.0);
                 }
                 self.face().sync(Object::Redbook(session));
@@ -330,7 +352,11 @@ impl Service {
     fn go_on(&self, begun: Begun) {
         match (begun.about.operation, begun.about.recorder.clone()) {
             (Operation::Add, _) => self.resume_addition(begun),
-            (Operation::Import, _) => self.end_begun(begun, cut_off()),
+            (Operation::Import, _) => {
+                let message = "The service was started again while the disc was read. Nothing on it was changed: call \
+                               SetActiveDiscRecorder again.";
+                self.end_begun(begun, Error::new(ErrorKind::HelperFailed, message));
+            }
             (Operation::Erase | Operation::Format, Some(_)) if !begun.ordered => {
                 self.end_begun(begun, cut_off())
             }
@@ -346,8 +372,11 @@ impl Service {
 
     /// Recorders that do not come back take their jobs along.
     async fn give_up_waiting(self) {
-        if self.state().begun.is_empty() {
-            return;
+        {
+            let state = self.state();
+            if state.begun.is_empty() && state.sessions.is_empty() {
+                return;
+            }
         }
         tokio::time::sleep(LATE).await;
         let left = std::mem::take(&mut self.state().begun);
@@ -358,6 +387,24 @@ impl Service {
             );
             self.end_begun(begun, Error::new(ErrorKind::DeviceNotPresent, message));
         }
+        for session in self.lose_selections() {
+            self.face().sync(Object::Session(session));
+        }
+    }
+
+    /// Whoever had selected a recorder that did not come back selects one again, as after any unplugging.
+    fn lose_selections(&self) -> Vec<u64> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let mut lost = Vec::new();
+        for (number, session) in &mut state.sessions {
+            let selection = session.selection.as_mut();
+            if let Some(selection) = selection.filter(|one| !state.recorders.contains_key(&one.recorder)) {
+                selection.lost = true;
+                lost.push(*number);
+            }
+        }
+        lost
     }
 }
 

@@ -297,6 +297,11 @@ impl Session {
         self.album.state = state;
     }
 
+    /// Takes in what a stager says that it has staged. What was imported counts when something of it was changed.
+    pub fn set_staged_again(&mut self, blocks: u64, anything: bool) {
+        self.set_staged(blocks, if self.imported { self.staged } else { anything });
+    }
+
     /// Forgets the staged image; the stager must forget it as well.
     pub fn clear_image(&mut self) {
         self.used_blocks = 0;

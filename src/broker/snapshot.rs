@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::audio::Sound;
 use super::jobs::About;
 use super::locks::{LockId, LockTable, Scope};
 use super::outcome::Outcome;
@@ -86,6 +87,9 @@ pub struct SavedJob {
     pub deserted: bool,
     /// What is wished of a burn.
     pub wishes: Option<RecordOptions>,
+    /// What sound is taken in.
+    #[serde(default)]
+    pub sound: Option<Sound>,
     /// See [`Job::ordered`](super::jobs::Job::ordered).
     pub ordered: Option<u32>,
     /// The lock that it holds for its own length.

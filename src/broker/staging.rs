@@ -239,24 +239,62 @@ impl State {
 }
 
 impl Service {
-    /// Goes on with an addition of an earlier broker; one that its stager was never asked for ends here.
+    /// Goes on with an addition of an earlier broker.
     pub fn resume_addition(&self, begun: Begun) {
         let service = self.clone();
         tokio::spawn(async move {
             let (job, Some(session)) = (begun.handle.number, begun.about.session) else { return };
-            let link = service.state().sessions.get(&session).and_then(|one| one.stager.clone());
-            let result = match (link, begun.feed) {
-                (Some(link), Some(request)) => {
-                    follow_addition(&service, session, &link, request, &begun.handle).await
-                }
-                _ => {
-                    let message =
-                        "The service was started again before the files were looked at: add them again.";
-                    Err(Error::new(ErrorKind::HelperFailed, message))
-                }
+            let (link, events) = {
+                let state = service.state();
+                let link = state.sessions.get(&session).and_then(|one| one.stager.clone());
+                (link, state.jobs.get(job).map(|job| AddEvents::told(&job.progress)).unwrap_or_default())
             };
-            conclude(&service, session, job, result);
+            match (link, begun.feed, begun.sound) {
+                (Some(link), Some(request), Some(sound)) => {
+                    service.resume_sound(session, &link, request, (&begun.handle, events), sound).await;
+                }
+                (Some(link), Some(request), None) => {
+                    let result =
+                        follow_addition(&service, session, &link, request, (&begun.handle, events)).await;
+                    conclude(&service, session, job, result);
+                }
+                (link, ..) => {
+                    let error = service.end_of_unnoted(session, link, &begun.handle).await;
+                    conclude(&service, session, job, Err(error));
+                }
+            }
         });
+    }
+
+    /// An addition that an earlier broker may have asked for, and did not note: whatever the stager is at comes to its end
+    /// first, and is looked at.
+    async fn end_of_unnoted(&self, session: u64, link: Option<Arc<StagerLink>>, handle: &Handle) -> Error {
+        let told = match &link {
+            Some(link) => match link.begin(Ask::Again, &[]).await {
+                Ok(request) => link.follow(request, handle, |_| {}).await,
+                Err(error) => Err(error),
+            },
+            None => Ok(Answer::Nothing),
+        };
+        match (told, link) {
+            (Ok(Answer::Staged { blocks, anything }), Some(link)) => {
+                if let Some(entry) = self.state().sessions.get_mut(&session)
+                    && entry.check_data().is_ok()
+                {
+                    entry.set_staged_again(blocks, anything);
+                }
+                self.take_tracks(session, &link).await;
+                let message = "The service was started again in the middle of this. See with List, or by the tracks, what is \
+                               staged before you add it again.";
+                Error::new(ErrorKind::HelperFailed, message)
+            }
+            (Err(error), _) => error,
+            (Ok(_), _) => {
+                let message =
+                    "The service was started again before the files were looked at: add them again.";
+                Error::new(ErrorKind::HelperFailed, message)
+            }
+        }
     }
 }
 
@@ -266,9 +304,7 @@ pub fn set_staged_again(service: &Service, session: u64, blocks: u64, anything: 
         && entry.job().is_none()
         && entry.check_data().is_ok()
     {
-        // What was imported counts as staged when something of it was changed.
-        let anything = if entry.imported { entry.staged } else { anything };
-        entry.set_staged(blocks, anything);
+        entry.set_staged_again(blocks, anything);
     }
     service.face().sync(Object::Session(session));
 }
@@ -299,9 +335,8 @@ async fn follow_addition(
     session: u64,
     stager: &StagerLink,
     request: Request,
-    handle: &Handle,
+    (handle, mut events): (&Handle, AddEvents),
 ) -> Result<AddSummary> {
-    let mut events = AddEvents::default();
     let report = |progress| {
         let due = service.report(handle.number, progress);
         for event in events.report(&progress, due) {
@@ -336,7 +371,7 @@ impl Addition {
         let lent: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
         let request = stager.begin(Ask::Add { path, options, capacity }, &lent).await?;
         service.order(handle.number, request.id);
-        follow_addition(&service, session, &stager, request, &handle).await
+        follow_addition(&service, session, &stager, request, (&handle, AddEvents::default())).await
     }
 }
 

@@ -88,6 +88,8 @@ impl RecorderObject {
         }
         let recorder = state.recorder_mut(&self.id)?;
         recorder.settings = options::set_recorder_settings(properties, recorder)?;
+        drop(state);
+        self.service.save();
         Ok(())
     }
 
