@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -42,7 +43,11 @@ fn command(bench: &Bench, arguments: &[&str]) -> Command {
 }
 
 fn discmaster(bench: &Bench, arguments: &[&str]) -> Run {
-    let output = command(bench, arguments).output().unwrap();
+    ended(&mut command(bench, arguments))
+}
+
+fn ended(command: &mut Command) -> Run {
+    let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -350,6 +355,46 @@ async fn wrong_usage_is_told_before_anything_is_touched() {
     assert_eq!((json.code, &failure["error"]), (2, &Value::from("Usage")));
     let which = discmaster(&bench, &["burn", "papers"]);
     assert!(which.err.contains("vd0, vd1"), "{}", which.err);
+}
+
+#[tokio::test]
+async fn another_machine_is_reached_over_ssh_and_burns_what_it_has_itself() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    let papers = folder(bench.dir()).to_str().unwrap().to_owned();
+    // All that is behind this ssh is the bridge, which it starts on this machine.
+    let (programs, asked) = (bench.dir().join("programs"), bench.dir().join("asked"));
+    fs::create_dir(&programs).unwrap();
+    let script = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" >'{}'\nexec systemd-stdio-bridge '--bus-path={}'\n",
+        asked.display(),
+        bench.bus.address
+    );
+    fs::write(programs.join("ssh"), script).unwrap();
+    fs::set_permissions(programs.join("ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let far = |arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["--foreground", "60", env!("CARGO_BIN_EXE_discmaster"), "-H", "anna@[::1]"]);
+        ended(command.args(arguments).current_dir(bench.dir()).env("PATH", &path).env("LC_ALL", "C"))
+    };
+    for usage in [
+        &["burn", "papers"][..],
+        &["burn", &papers, &papers],
+        &["audio", "sound.wav"],
+        &["image", &papers, "-o", "x.iso"],
+    ] {
+        let run = far(usage);
+        assert_eq!((run.code, asked.exists()), (2, false), "{usage:?}: {}", run.err);
+    }
+    let list = far(&["list"]);
+    assert!(list.out.starts_with("vd0  "), "{list:?}");
+    let arguments = fs::read_to_string(&asked).unwrap();
+    assert_eq!(arguments, "-xT\n--\nanna@[::1]\nsystemd-stdio-bridge\n");
+    let absent = far(&["burn", "/there is no such folder"]);
+    assert_eq!(absent.code, 4, "{}", absent.err);
+    let burn = far(&["burn", &papers]);
+    assert_eq!(burn.code, 0, "{}", burn.err);
+    assert!(contains(&fs::read(bench.disc("vd0")).unwrap(), b"Dear Alice,\n"));
 }
 
 #[tokio::test]

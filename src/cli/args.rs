@@ -16,7 +16,7 @@ pub struct Cli {
     /// The bus that the service is on
     #[arg(long, global = true, value_enum, default_value_t = BusName::System, value_name = "BUS")]
     bus: BusName,
-    /// The system bus of another machine, over SSH; files are that machine's
+    /// The system bus of another machine, over SSH; what `burn` is given is that machine's, one absolute path
     #[arg(short = 'H', long, global = true, value_name = "[USER@]HOST", conflicts_with = "bus", value_parser = host)]
     host: Option<String>,
     /// Write data as JSON: one object, or one a line where things go on

@@ -67,7 +67,7 @@ async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
         Command::Audio(args) => commands::audio::run(bus, args, screen).await,
         Command::Burn(args) => commands::burn::run(bus, args, screen).await,
         Command::Toc(args) => commands::toc::run(bus, args, screen).await,
-        Command::Image(args) => commands::image::run(args, screen).await,
+        Command::Image(args) => commands::image::run(bus, args, screen).await,
         Command::Erase(args) => commands::erase::run(bus, args, screen).await,
         Command::Format(args) => commands::format::run(bus, args, screen).await,
         Command::Eject(args) => commands::eject::run(bus, args, screen).await,

@@ -1,7 +1,10 @@
 //! The service's objects as the commands show them. The field names are the keys of `--json`.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use super::args::Bus;
 use super::client::{Objects, Props};
 use super::failure::{Failure, Result};
 use super::messages::tr;
@@ -112,7 +115,7 @@ impl RecorderView {
     ///
     /// # Errors
     /// There is none, none of that name, or several and no name.
-    pub fn choose(mut recorders: Vec<Self>, name: Option<&str>) -> Result<Self> {
+    pub fn choose(mut recorders: Vec<Self>, name: Option<&str>, bus: Bus) -> Result<Self> {
         let ids: Vec<&str> = recorders.iter().map(|recorder| recorder.id.as_str()).collect();
         let ids = ids.join(", ");
         if recorders.is_empty() {
@@ -131,8 +134,11 @@ impl RecorderView {
                 ))),
             };
         };
-        // /dev/cdrom is a link to /dev/sr0.
-        let real = std::fs::canonicalize(name).unwrap_or_default();
+        // /dev/cdrom is a link to /dev/sr0; of another machine's we know nothing.
+        let real = match bus {
+            Bus::Host(_) => PathBuf::new(),
+            Bus::System | Bus::Session => std::fs::canonicalize(name).unwrap_or_default(),
+        };
         recorders
             .into_iter()
             .find(|recorder| {
@@ -201,20 +207,21 @@ mod tests {
     #[test]
     fn a_recorder_is_found_by_id_device_and_path() {
         for name in ["sr1", "/dev/sr1", "/org/discmaster1/recorders/sr1"] {
-            let chosen = RecorderView::choose(vec![recorder("sr0"), recorder("sr1")], Some(name));
+            let chosen =
+                RecorderView::choose(vec![recorder("sr0"), recorder("sr1")], Some(name), Bus::System);
             assert_eq!(chosen.map(|recorder| recorder.id), Ok("sr1".to_owned()));
         }
     }
 
     #[test]
     fn the_only_recorder_needs_no_name_and_several_do() {
-        assert!(RecorderView::choose(vec![recorder("sr0")], None).is_ok());
-        let several = RecorderView::choose(vec![recorder("sr0"), recorder("sr1")], None);
+        assert!(RecorderView::choose(vec![recorder("sr0")], None, Bus::System).is_ok());
+        let several = RecorderView::choose(vec![recorder("sr0"), recorder("sr1")], None, Bus::System);
         assert_eq!(
             several.map_err(|failure| failure.message).unwrap_err(),
             "which recorder? there are sr0, sr1"
         );
-        assert!(RecorderView::choose(vec![], None).is_err());
-        assert!(RecorderView::choose(vec![recorder("sr0")], Some("sr")).is_err());
+        assert!(RecorderView::choose(vec![], None, Bus::System).is_err());
+        assert!(RecorderView::choose(vec![recorder("sr0")], Some("sr"), Bus::System).is_err());
     }
 }

@@ -1,13 +1,15 @@
 //! The connection, and the calls.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::BorrowedFd;
 
+use zbus::address::transport::{Transport, Unixexec};
 use zbus::fdo::ManagedObjects;
 use zbus::proxy::{CacheProperties, MethodFlags};
 use zbus::wire::DynamicDeserialize;
-use zbus::{Connection, DynamicType, OwnedObjectPath, OwnedVariant, Proxy};
+use zbus::{Address, Connection, DynamicType, OwnedObjectPath, OwnedVariant, Proxy};
 
 use crate::api::names;
 use crate::cli::args::Bus;
@@ -34,7 +36,7 @@ impl Client {
         let connection = match bus {
             Bus::System => Connection::system().await,
             Bus::Session => Connection::session().await,
-            Bus::Host(host) => zbus::connection::Builder::address(bridge(host).as_str()).build().await,
+            Bus::Host(host) => zbus::connection::Builder::address(bridge(host)).build().await,
         };
         Self::over(connection, bus)
     }
@@ -282,11 +284,8 @@ fn zbus_name(interface: &zbus::names::OwnedInterfaceName) -> String {
 }
 
 /// The address of another machine's system bus, as `busctl -H` has it: ssh starts a program there that joins the bus.
-fn bridge(host: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    let escaped: String = host
-        .chars()
-        .map(|c| if plain(c) { c.to_string() } else { format!("%{:02x}", u32::from(c)) })
-        .collect();
-    format!("unixexec:path=ssh,argv1=-xT,argv2=--,argv3={escaped},argv4=systemd-stdio-bridge")
+/// Not made of text: zbus does not undo the escapes of arguments.
+fn bridge(host: &str) -> Address {
+    let arguments = ["-xT", "--", host, "systemd-stdio-bridge"].map(OsString::from);
+    Address::new(Transport::Unixexec(Unixexec::new("ssh".into(), None, arguments.to_vec())))
 }

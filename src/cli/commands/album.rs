@@ -68,7 +68,8 @@ impl Burning {
         let client = self.client.insert(Client::connect(bus).await?);
         self.events = Some(client.events().await?);
         let recorders = RecorderView::all(&client.objects().await?);
-        let recorder = self.recorder.insert(RecorderView::choose(recorders, args.recorder.as_deref())?);
+        let recorder = RecorderView::choose(recorders, args.recorder.as_deref(), bus)?;
+        let recorder = self.recorder.insert(recorder);
         kilobytes(burn.speed.as_deref(), recorder.kind())?;
         let options = Options::new().object("recorder", &recorder.path).text("client-name", "discmaster");
         let session = self.session.insert(client.open(options).await?).clone();

@@ -93,6 +93,11 @@ impl AudioArgs {
 /// # Errors
 /// Wrong arguments, those of the service, and an interruption.
 pub async fn run(bus: Bus, args: &AudioArgs, screen: &mut Screen) -> Result<()> {
+    // Sound goes through descriptors, which ssh does not pass on.
+    if let Bus::Host(host) = bus {
+        return Err(Failure::usage(tr!("sound cannot be handed to another machine"))
+            .hint(tr!("burn it there: {}", format!("ssh {host} discmaster audio"))));
+    }
     let album = Album::of(&args.files)?;
     let data = sources(&args.data)?;
     if args.gapless && args.track_at_once {

@@ -13,7 +13,7 @@ use crate::cli::screen::Screen;
 use crate::mmc::speed::{Family, Speed};
 
 use super::burning::Burning;
-use super::sources::sources;
+use super::sources::{distant, sources};
 
 /// Burn folders and files to a disc
 ///
@@ -142,7 +142,10 @@ impl ValueEnum for Check {
 /// # Errors
 /// Wrong arguments, those of the service, and an interruption.
 pub async fn run(bus: Bus, args: &BurnArgs, screen: &mut Screen) -> Result<()> {
-    let sources = sources(&args.paths)?;
+    let sources = match bus {
+        Bus::Host(_) => distant(&args.paths)?,
+        Bus::System | Bus::Session => sources(&args.paths)?,
+    };
     let mut interrupts = Interrupts::take_over()?;
     let mut burning = Burning::default();
     let staged = tokio::select! {

@@ -52,7 +52,7 @@ impl Burning {
         let client = &*self.client.insert(Client::connect(bus).await?);
         let events = self.events.insert(client.events().await?);
         let recorders = RecorderView::all(&client.objects().await?);
-        let recorder = self.recorder.insert(RecorderView::choose(recorders, args.recorder.as_deref())?);
+        let recorder = self.recorder.insert(RecorderView::choose(recorders, args.recorder.as_deref(), bus)?);
         kilobytes(args.speed.as_deref(), recorder.kind())?;
 
         let options = Options::new().object("recorder", &recorder.path).text("client-name", "discmaster");
@@ -215,7 +215,8 @@ impl Burning {
     }
 }
 
-/// A folder travels as a descriptor: what we have open is what is taken in. A file has only its path.
+/// A folder travels as a descriptor: what we have open is what is taken in. A file has only its path, and so has what
+/// another machine has.
 async fn add(client: &Client, format: &str, source: &Source, options: Options) -> Result<String> {
     let fail = |error| Failure::io(source.path.display(), &error);
     if source.folder {

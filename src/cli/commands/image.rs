@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::api::{self, AddOptions, AddSummary, BLOCK, JolietProperties, SpecialFiles};
+use crate::cli::args::Bus;
 use crate::cli::exit::{Exit, Reached};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
@@ -55,7 +56,10 @@ pub struct ImageArgs {
 ///
 /// # Errors
 /// Wrong arguments, files that cannot be read or do not fit an image, an output that cannot be written.
-pub async fn run(args: &ImageArgs, screen: &mut Screen) -> Result<()> {
+pub async fn run(bus: Bus, args: &ImageArgs, screen: &mut Screen) -> Result<()> {
+    if let Bus::Host(_) = bus {
+        return Err(Failure::usage(tr!("an image is written on this machine: leave out --host")));
+    }
     if screen.json() && args.output.as_os_str() == "-" {
         return Err(Failure::usage(tr!("standard output cannot take both the image and JSON"))
             .hint(tr!("name a file with -o")));

@@ -28,6 +28,6 @@ use super::view::RecorderView;
 /// Connects, and finds the recorder that is meant.
 async fn recorder(bus: Bus, name: Option<&str>) -> Result<(Client, RecorderView)> {
     let client = Client::connect(bus).await?;
-    let recorder = RecorderView::choose(RecorderView::all(&client.objects().await?), name)?;
+    let recorder = RecorderView::choose(RecorderView::all(&client.objects().await?), name, bus)?;
     Ok((client, recorder))
 }

@@ -11,7 +11,7 @@ use crate::cli::messages::tr;
 pub(super) struct Source {
     /// What to take in.
     pub path: PathBuf,
-    /// It is a folder, and not a file.
+    /// It is a folder of this machine, which travels as a descriptor; else it is known by its path alone.
     pub folder: bool,
     /// The directory of the image that receives it: a folder's content, or a file by its name.
     pub destination: String,
@@ -32,6 +32,19 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
         Ok(Source { path: path.clone(), folder, destination: format!("/{destination}") })
     };
     paths.iter().map(source).collect()
+}
+
+/// What another machine has. It cannot be looked at from here: whether it is a folder is for the service to see.
+pub(super) fn distant(paths: &[PathBuf]) -> Result<Vec<Source>> {
+    let [path] = paths else {
+        return Err(Failure::usage(tr!("another machine takes one folder or file at a time"))
+            .hint(tr!("give the folder that they are in")));
+    };
+    if !path.is_absolute() {
+        return Err(Failure::usage(tr!("{} is not an absolute path", path.display()))
+            .hint(tr!("with --host files are that machine's: give the whole path there")));
+    }
+    Ok(vec![Source { path: path.clone(), folder: false, destination: "/".to_owned() }])
 }
 
 /// The name of a folder: of `photos/2024/.` it is `2024`.
@@ -77,6 +90,16 @@ mod tests {
         let world = world();
         assert_eq!(destinations(&world, &["readme.txt"]).unwrap(), ["/"]);
         assert_eq!(destinations(&world, &["readme.txt", "films"]).unwrap(), ["/", "/films"]);
+    }
+
+    #[test]
+    fn of_another_machine_there_is_one_whole_path_and_nobody_looks_for_it_here() {
+        let path = PathBuf::from("/there is no such folder/photos");
+        let source = Source { path: path.clone(), folder: false, destination: "/".to_owned() };
+        assert_eq!(distant(std::slice::from_ref(&path)), Ok(vec![source]));
+        for wrong in [vec![path.clone(), path], vec![PathBuf::from("photos")]] {
+            assert_eq!(distant(&wrong).unwrap_err().name, "Usage", "{wrong:?}");
+        }
     }
 
     #[test]
