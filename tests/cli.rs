@@ -312,6 +312,38 @@ async fn what_happens_is_monitored() {
     assert_eq!(monitor.wait().unwrap().code(), Some(0));
 }
 
+/// The end of the next burn that a monitor tells of.
+fn end_of_burn(mut lines: impl Iterator<Item = Value>) -> Value {
+    let begun = |line: &Value| line["event"] == "job-started" && line["operation"] == "record";
+    let id = lines.find(begun).expect("its beginning")["id"].clone();
+    lines.find(|line| line["event"] == "job-completed" && line["id"] == id).expect("its end")
+}
+
+#[tokio::test]
+async fn the_end_of_every_burn_is_monitored_whoever_started_it() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    folder(bench.dir());
+    let watch = || {
+        let mut monitor = command(&bench, &["--json", "monitor"]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(monitor.stdout.take().unwrap()).lines();
+        let lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        (monitor, lines)
+    };
+    let (mut monitor, mut lines) = watch();
+    lines.find(|line| line["event"] == "recorder-added").unwrap();
+    assert_eq!(discmaster(&bench, &["burn", "papers"]).code, 0);
+    let end = end_of_burn(&mut lines);
+    assert_eq!((&end["success"], &end["error"]), (&Value::from(true), &Value::Null));
+    assert!(end["details"]["blocks"].as_u64() > Some(1400), "{end}");
+
+    let (mut later, mut lines) = watch();
+    assert_eq!(end_of_burn(&mut lines), end);
+    for monitor in [&mut monitor, &mut later] {
+        monitor.kill().unwrap();
+        monitor.wait().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn an_image_goes_through_a_pipe_as_it_goes_into_a_file() {
     let bench = Bench::new().start().await;

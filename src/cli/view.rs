@@ -190,6 +190,16 @@ impl TrackView {
     }
 }
 
+/// How a job ended: the name of its error, or nothing while it runs and when it ended well.
+pub fn error_of(result: &str) -> Option<&str> {
+    (!result.is_empty() && result != "success").then_some(result)
+}
+
+/// An error's name without its prefix: `org.discmaster1.Error.DiscFull` → `DiscFull`.
+pub fn short(error: &str) -> &str {
+    error.rsplit('.').next().unwrap_or(error)
+}
+
 /// The last element of a path: `/org/discmaster1/jobs/7` → `7`.
 pub fn id(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)

@@ -30,8 +30,10 @@ pub enum Event {
     Removed(String, Vec<String>),
     /// Properties of an object's interface have new values.
     Changed(String, String, Props),
-    /// A job ended.
+    /// A job of ours ended, or one of a session that belongs to a user and no connection.
     Completed(String, Completion),
+    /// Anybody's job ended, with an error of this name on the bus, or well. It follows the job's own `Completed`.
+    Ended(String, Option<String>),
     /// The service left the bus: it died, or was stopped.
     ServiceGone,
     /// The service is on the bus (again).
@@ -150,6 +152,10 @@ fn told(message: &Message) -> Option<Event> {
             type Completed = (bool, String, String, HashMap<String, OwnedVariant>);
             let (success, error, message, details): Completed = body.deserialize().ok()?;
             Some(Event::Completed(path, Completion::new(success, &error, message, &Props(details))))
+        }
+        ("DiscMaster", "JobEnded") => {
+            let (job, error): (OwnedObjectPath, String) = body.deserialize().ok()?;
+            Some(Event::Ended(job.to_string(), Some(error).filter(|error| !error.is_empty())))
         }
         _ => None,
     }

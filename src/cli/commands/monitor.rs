@@ -6,6 +6,7 @@ use crate::cli::args::Bus;
 use crate::cli::client::{Client, Event, Objects};
 use crate::cli::failure::Result;
 use crate::cli::screen::Screen;
+use crate::cli::view::error_of;
 
 use super::told::{Known, Told};
 
@@ -15,7 +16,7 @@ use super::told::{Known, Told};
 /// the `id` of the object: recorder-added (and the recorder's keys, as in `list`), recorder-removed, recorder-changed
 /// (state, holder), disc-inserted and disc-changed (medium), disc-removed, session-opened (client), session-closed,
 /// job-started (operation, recorder), job-progress (phase, progress; when the phase or a whole percent changes),
-/// job-completed (success, error, message, details), job-removed, service-gone, service-back.
+/// job-completed (success, error, message, details; of others' jobs message and details are null), job-removed, service-gone, service-back.
 #[derive(Debug, Args)]
 pub struct MonitorArgs {}
 
@@ -30,7 +31,7 @@ pub async fn run(bus: Bus, screen: &mut Screen) -> Result<()> {
     let mut known = Known::default();
     // The first call starts the service, where the bus can do that.
     match client.objects().await {
-        Ok(objects) => present(screen, &mut known, objects)?,
+        Ok(objects) => present(&client, screen, &mut known, objects).await?,
         Err(failure) if failure.name == "NoService" => print(screen, known.hear(Event::ServiceGone))?,
         Err(failure) => return Err(failure),
     }
@@ -39,19 +40,43 @@ pub async fn run(bus: Bus, screen: &mut Screen) -> Result<()> {
         if let (Event::BusGone, Some(failure)) = (&event, event.gone()) {
             return Err(failure);
         }
-        let again = matches!(event, Event::ServiceBack);
-        print(screen, known.hear(event))?;
-        if again {
-            // It may be gone again already: then that is the next event.
-            present(screen, &mut known, client.objects().await.unwrap_or_default())?;
+        match event {
+            Event::Ended(job, error) => end(&client, screen, &mut known, &job, error.as_deref()).await?,
+            Event::ServiceBack => {
+                print(screen, known.hear(Event::ServiceBack))?;
+                // It may be gone again already: then that is the next event.
+                let objects = client.objects().await.unwrap_or_default();
+                present(&client, screen, &mut known, objects).await?;
+            }
+            event => print(screen, known.hear(event))?,
         }
     }
 }
 
-fn present(screen: &Screen, known: &mut Known, objects: Objects) -> Result<()> {
-    objects
-        .into_iter()
-        .try_for_each(|(path, interfaces)| print(screen, known.hear(Event::Added(path, interfaces))))
+async fn present(client: &Client, screen: &Screen, known: &mut Known, objects: Objects) -> Result<()> {
+    for (path, interfaces) in objects {
+        let result = interfaces.get("Job").map(|job| job.text("Result")).unwrap_or_default();
+        print(screen, known.hear(Event::Added(path.clone(), interfaces)))?;
+        if !result.is_empty() {
+            end(client, screen, known, &path, error_of(&result)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The end of a job, which told it to its own connection alone. Of others' jobs the service says no more than the error.
+async fn end(
+    client: &Client,
+    screen: &Screen,
+    known: &mut Known,
+    job: &str,
+    error: Option<&str>,
+) -> Result<()> {
+    if !known.awaits_end(job) {
+        return Ok(());
+    }
+    let result = client.result(job).await.ok();
+    print(screen, known.ended(job, error, result).into_iter().collect())
 }
 
 fn print(screen: &Screen, told: Vec<Told>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The service's signals as lines: what `monitor` prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::cli::client::{Completion, Event, Props};
 use crate::cli::failure::details;
 use crate::cli::messages::{tr, word};
 use crate::cli::units;
-use crate::cli::view::{MediumView, RecorderView, id};
+use crate::cli::view::{MediumView, RecorderView, id, short};
 
 use super::list::disc;
 
@@ -25,6 +25,8 @@ pub(super) struct Known {
     props: BTreeMap<(String, String), Props>,
     /// The phase and percent that were last told of a job.
     jobs: BTreeMap<String, (String, Option<u8>)>,
+    /// The jobs whose end was told.
+    ended: BTreeSet<String>,
 }
 
 impl Known {
@@ -40,6 +42,7 @@ impl Known {
             }
             Event::Removed(path, interfaces) => {
                 self.jobs.remove(&path);
+                self.ended.remove(&path);
                 for name in &interfaces {
                     self.props.remove(&(path.clone(), name.clone()));
                 }
@@ -50,7 +53,12 @@ impl Known {
                 self.props.entry(key.clone()).or_default().update(newer);
                 self.changed(&key).into_iter().collect()
             }
-            Event::Completed(path, end) => vec![completed(id(&path), &end)],
+            Event::Completed(path, end) => {
+                let told = completed(id(&path), &end);
+                self.ended.insert(path);
+                vec![told]
+            }
+            Event::Ended(path, error) => self.ended(&path, error.as_deref(), None).into_iter().collect(),
             Event::ServiceGone => {
                 *self = Self::default();
                 vec![told("service-gone", "", tr!("the service is gone"), json!({}))]
@@ -58,6 +66,27 @@ impl Known {
             Event::ServiceBack => vec![told("service-back", "", tr!("the service is back"), json!({}))],
             Event::BusGone => Vec::new(),
         }
+    }
+
+    /// The end of this job was not told yet.
+    pub(super) fn awaits_end(&self, job: &str) -> bool {
+        !self.ended.contains(job)
+    }
+
+    /// Words the end of a job whose own word on it went to somebody else: with its result, if we may know that.
+    pub(super) fn ended(
+        &mut self,
+        job: &str,
+        error: Option<&str>,
+        result: Option<Completion>,
+    ) -> Option<Told> {
+        if !self.ended.insert(job.to_owned()) {
+            return None;
+        }
+        Some(match result {
+            Some(result) => completed(id(job), &result),
+            None => ended(id(job), error.map(short)),
+        })
     }
 
     fn changed(&mut self, key: &(String, String)) -> Option<Told> {
@@ -172,6 +201,16 @@ fn completed(id: &str, end: &Completion) -> Told {
     told("job-completed", id, text, json)
 }
 
+/// The end of a job that is none of our business: neither a sentence nor figures.
+fn ended(id: &str, error: Option<&str>) -> Told {
+    let text = match error {
+        Some(error) => tr!("job {id} failed: {error}", id, error),
+        None => tr!("job {} is done", id),
+    };
+    let json = json!({ "success": error.is_none(), "error": error, "message": null, "details": null });
+    told("job-completed", id, text, json)
+}
+
 fn told(event: &str, id: &str, text: String, mut json: Value) -> Told {
     json["event"] = json!(event);
     json["id"] = json!(id);
@@ -200,6 +239,20 @@ mod tests {
         let gone = known.hear(Event::Removed(path(), vec!["Medium".to_owned(), "Recorder".to_owned()]));
         assert_eq!(texts(&gone), ["recorder vd0 is gone"]);
         assert_eq!(gone[0].json, json!({ "event": "recorder-removed", "id": "vd0" }));
+    }
+
+    #[test]
+    fn the_end_of_a_job_is_told_once_and_without_what_only_its_owner_may_know() {
+        let mut known = Known::default();
+        let job = || "/org/discmaster1/jobs/7".to_owned();
+        let ended = || Event::Ended(job(), Some("org.discmaster1.Error.DiscFull".to_owned()));
+        assert!(known.awaits_end(&job()));
+        let told = known.hear(ended());
+        assert_eq!(texts(&told), ["job 7 failed: DiscFull"]);
+        assert_eq!((&told[0].json["success"], &told[0].json["message"]), (&json!(false), &Value::Null));
+        assert!(known.hear(ended()).is_empty() && !known.awaits_end(&job()));
+        known.hear(Event::Removed(job(), vec!["Job".to_owned()]));
+        assert_eq!(texts(&known.hear(Event::Ended(job(), None))), ["job 7 is done"]);
     }
 
     #[test]
