@@ -125,6 +125,7 @@ async fn a_disc_is_listed_burned_verified_refused_and_erased() {
     let info = &discmaster(&bench, &["--json", "info", "vd0"]).json()[0];
     assert_eq!(info["medium"]["flags"], serde_json::json!(["closed", "rewritable"]));
     assert_eq!(info["medium"]["next_writable_block"], Value::Null);
+    assert!(info["takes"].as_array().unwrap().contains(&Value::from("CD-RW")), "{info}");
     let again = discmaster(&bench, &["burn", "papers"]);
     assert_eq!(again.code, 4, "{}", again.err);
     assert!(

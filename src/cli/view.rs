@@ -8,6 +8,7 @@ use super::args::Bus;
 use super::client::{Objects, Props};
 use super::failure::{Failure, Result};
 use super::messages::tr;
+use crate::mmc::profile::Profile;
 
 /// A recorder, and the disc in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,6 +29,8 @@ pub struct RecorderView {
     pub serial: String,
     /// Its seat, or empty.
     pub seat: String,
+    /// The kinds of disc that can be recorded in it, such as `DVD+R`.
+    pub takes: Vec<String>,
     /// `idle`, `opened`, `burning`, `erasing` or `busy`.
     pub state: String,
     /// Who holds it, or empty.
@@ -105,6 +108,7 @@ impl RecorderView {
             revision: recorder.text("Revision"),
             serial: recorder.text("Serial"),
             seat: recorder.text("Seat"),
+            takes: kinds(&recorder.numbers("Profiles")),
             state: recorder.text("State"),
             holder: recorder.text("Holder"),
             medium: medium.map(MediumView::of),
@@ -190,6 +194,20 @@ impl TrackView {
     }
 }
 
+/// The kinds of disc among these profiles that are recorded, in the order of their numbers.
+fn kinds(profiles: &[u64]) -> Vec<String> {
+    let mut profiles: Vec<Profile> =
+        profiles.iter().filter_map(|number| u16::try_from(*number).ok()).map(Profile).collect();
+    profiles.sort_unstable();
+    profiles.dedup();
+    profiles
+        .iter()
+        .filter(|profile| profile.is_recordable())
+        .filter_map(|profile| profile.name())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// How a job ended: the name of its error, or nothing while it runs and when it ended well.
 pub fn error_of(result: &str) -> Option<&str> {
     (!result.is_empty() && result != "success").then_some(result)
@@ -221,6 +239,11 @@ mod tests {
                 RecorderView::choose(vec![recorder("sr0"), recorder("sr1")], Some(name), Bus::System);
             assert_eq!(chosen.map(|recorder| recorder.id), Ok("sr1".to_owned()));
         }
+    }
+
+    #[test]
+    fn a_recorder_takes_what_can_be_recorded_of_what_it_knows() {
+        assert_eq!(kinds(&[0x11, 0x10, 0x09, 0x08, 0x09, 0x16, 0xffff, 1 << 40]), ["CD-R", "DVD-R"]);
     }
 
     #[test]

@@ -36,6 +36,15 @@ pub struct AudioArgs {
     /// The name of the volume of --data
     #[arg(long, value_name = "NAME", requires = "data")]
     pub volume: Option<String>,
+    /// Copy the files of --data before burning, so that they may change meanwhile
+    #[arg(long, requires = "data")]
+    pub copy: bool,
+    /// Of two files of --data with the same name, take the later one
+    #[arg(long, requires = "data")]
+    pub overwrite: bool,
+    /// Leave device nodes, sockets and pipes of --data out
+    #[arg(long, requires = "data")]
+    pub skip_special: bool,
     /// The recorder, by id or device; needless where there is only one
     #[arg(long, value_name = "ID")]
     pub recorder: Option<String>,
@@ -63,6 +72,9 @@ pub struct AudioArgs {
     /// Open the tray at the end
     #[arg(long)]
     pub eject: bool,
+    /// Unmount the disc first, should it be mounted
+    #[arg(long)]
+    pub unmount: bool,
     /// How fast: 16x, or kB/s; otherwise as fast as drive and disc allow
     #[arg(long, value_parser = super::burn::speed)]
     pub speed: Option<String>,
@@ -80,6 +92,10 @@ impl AudioArgs {
             simulate: self.simulate,
             appendable: self.appendable,
             eject: self.eject,
+            unmount: self.unmount,
+            copy: self.copy,
+            overwrite: self.overwrite,
+            skip_special: self.skip_special,
             speed: self.speed.clone(),
             volume: self.volume.clone(),
             detach: self.detach,

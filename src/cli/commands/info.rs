@@ -11,7 +11,7 @@ use crate::cli::view::{MediumView, RecorderView, TrackView};
 
 /// Describe a recorder and the disc in it
 ///
-/// With --json an object: id, path, device, vendor, product, revision, serial, seat, state, holder, medium. The
+/// With --json an object: id, path, device, vendor, product, revision, serial, seat, takes (kinds of disc), state, holder, medium. The
 /// medium is null, or an object: kind, flags, sessions, tracks (number, session, start, blocks, data),
 /// next_writable_block, free_blocks, total_blocks, manufacturer_id, write_speeds, formats (name, blocks). Blocks are of
 /// 2048 bytes, speeds in kB/s of 1000.
@@ -44,6 +44,7 @@ fn describe(recorder: &RecorderView) -> Vec<String> {
     add(&tr!("firmware"), &recorder.revision);
     add(&tr!("serial"), &recorder.serial);
     add(&tr!("seat"), &recorder.seat);
+    add(&tr!("takes"), &recorder.takes.join(", "));
     add(&tr!("state"), &word(&recorder.state));
     add(&tr!("held by"), &recorder.holder);
     match &recorder.medium {
@@ -121,11 +122,13 @@ mod tests {
         let mut recorder = RecorderView::of("/org/discmaster1/recorders/sr0", &Props::default(), None);
         recorder.vendor = "ASUS".to_owned();
         recorder.product = "DRW-24D5MT".to_owned();
+        recorder.takes = vec!["CD-R".to_owned(), "DVD+R".to_owned()];
         recorder.state = "idle".to_owned();
         recorder.medium = Some(medium);
         #[rustfmt::skip]
         assert_eq!(describe(&recorder), [
             "sr0: ASUS DRW-24D5MT",
+            "  takes:        CD-R, DVD+R",
             "  state:        idle",
             "  disc:         DVD+R",
             "  condition:    appendable",

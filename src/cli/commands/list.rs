@@ -13,7 +13,7 @@ use crate::cli::view::{MediumView, RecorderView};
 /// List the recorders, who holds them, and the discs in them
 ///
 /// With --json an array with an object for each recorder: id, path, device, vendor, product, revision, serial, seat,
-/// state, holder, medium. The medium is null, or an object as `info` describes it.
+/// takes, state, holder, medium. The medium is null, or an object as `info` describes it.
 #[derive(Debug, Args)]
 pub struct ListArgs {}
 
