@@ -248,6 +248,10 @@ async fn a_burn_goes_on_without_its_program_until_it_is_cancelled() {
     let path = format!("/org/discmaster1/jobs/{id}");
     let (success, error, ..) = bench.client().await.result(&path).await;
     assert_eq!((success, error.as_str()), (false, "org.discmaster1.Error.UserAbort"));
+    let again = discmaster(&bench, &["jobs", "--cancel", id]);
+    assert!(again.err.contains("has ended already: UserAbort"), "{}", again.err);
+    let again = discmaster(&bench, &["--json", "jobs", "--cancel", id]);
+    assert_eq!((again.code, &again.json()[0]["result"]), (0, &Value::from("UserAbort")));
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::api::{self, Detail};
+use crate::api::{self, Detail, ErrorKind};
 
 use super::exit::{Exit, Reached};
 use super::hint::hint;
-use super::messages::{said, tr};
+use super::messages::{msgid, said, tr};
 
 /// `std::result::Result` with the command line's failure.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -33,11 +33,17 @@ pub struct Failure {
 impl Failure {
     /// A failure that the service reported, of a job that had come so far.
     pub fn reported(error: api::Error, reached: Reached) -> Self {
+        let hint = match (error.kind, reached) {
+            (ErrorKind::UserAbort, Reached::Nothing) => {
+                msgid!("nothing was written: the disc is as it was, and can be used at once")
+            }
+            (kind, _) => hint(kind),
+        };
         Self {
             exit: Exit::of(error.kind, reached),
             name: error.kind.name().to_owned(),
             message: error.message,
-            hint: Some(said(hint(error.kind))),
+            hint: Some(said(hint)),
             details: error.details,
         }
     }
@@ -109,7 +115,6 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ErrorKind;
 
     fn full() -> api::Error {
         api::Error::new(ErrorKind::DiscFull, "the disc has room for 359847 blocks, 400000 are needed.")
@@ -125,6 +130,16 @@ mod tests {
             "discmaster: DiscFull: the disc has room for 359847 blocks, 400000 are needed.\n\
              hint: leave something out, or insert a larger disc"
         );
+    }
+
+    #[test]
+    fn a_disc_that_nothing_was_written_to_needs_no_erasing() {
+        let hint = |reached| {
+            let error = api::Error::new(ErrorKind::UserAbort, "Cancelled.");
+            Failure::reported(error, reached).hint.unwrap()
+        };
+        assert!(!hint(Reached::Nothing).contains("erase"));
+        assert!(hint(Reached::Writing).contains("erase"));
     }
 
     #[test]

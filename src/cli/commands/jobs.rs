@@ -17,7 +17,8 @@ use super::list::table;
 /// List the jobs of the service, or cancel one
 ///
 /// Jobs stay listed for five minutes after their end. With --json an array with an object for each: id, operation,
-/// recorder, session, phase, progress (0 to 1, or null), cancelable, result.
+/// recorder, session, phase, progress (0 to 1, or null), cancelable, result. With --cancel the object of that job alone, as it
+/// was before: one with a result had ended already.
 #[derive(Debug, Args)]
 pub struct JobsArgs {
     /// Cancel this job; a disc that is being written is lost by that, unless it is rewritable
@@ -44,9 +45,7 @@ struct Row {
 pub async fn run(bus: Bus, args: &JobsArgs, screen: &mut Screen) -> Result<()> {
     let client = Client::connect(bus).await?;
     if let Some(job) = &args.cancel {
-        client.tell(&format!("{}/{}", names::JOBS, id(job)), "Job", "Cancel").await?;
-        screen.say(&tr!("job {} is being cancelled", id(job)));
-        return Ok(());
+        return cancel(&client, &format!("{}/{}", names::JOBS, id(job)), screen).await;
     }
     let objects = client.objects().await?;
     let mut rows: Vec<Row> =
@@ -57,6 +56,24 @@ pub async fn run(bus: Bus, args: &JobsArgs, screen: &mut Screen) -> Result<()> {
     }
     let cells: Vec<[String; 5]> = rows.iter().map(Row::cells).collect();
     table(&cells).iter().try_for_each(|line| screen.data(line))
+}
+
+/// Cancels a job, unless it has ended.
+async fn cancel(client: &Client, path: &str, screen: &Screen) -> Result<()> {
+    let row = Row::of(path, &client.props(path, "Job").await?);
+    if row.result.is_empty() {
+        client.tell(path, "Job", "Cancel").await?;
+    }
+    if screen.json() {
+        return screen.object(&row);
+    }
+    let id = &row.id;
+    screen.say(&match row.result.as_str() {
+        "" => tr!("job {} is being cancelled", id),
+        "success" => tr!("job {} has ended already, and well", id),
+        error => tr!("job {id} has ended already: {error}", id, error),
+    });
+    Ok(())
 }
 
 impl Row {
