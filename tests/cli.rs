@@ -149,6 +149,7 @@ async fn json_tells_progress_and_the_end_line_by_line() {
     let (end, before) = lines.split_last().unwrap();
     assert!(before.iter().all(|line| line["event"] == "progress"));
     assert!(before.iter().any(|line| line["phase"] == "writing"));
+    assert!(before.iter().all(|line| line["medium"] == "CD-R" || line["medium"].is_null()), "{before:?}");
     assert_eq!(end["event"], "completed");
     assert_eq!(end["recorder"], "vd0");
     assert!(end["bytes"].as_u64().unwrap() > 3_000_001);
@@ -359,6 +360,8 @@ async fn an_image_goes_through_a_pipe_as_it_goes_into_a_file() {
     assert_eq!(filed.code, 0, "{}", filed.err);
     let file = fs::read(bench.dir().join("papers.iso")).unwrap();
     assert_eq!(filed.json().last().unwrap()["bytes"], file.len());
+    let unknown = |line: &Value| line["job"].is_null() && line["medium"].is_null();
+    assert!(filed.json().iter().filter(|line| line["event"] == "progress").all(unknown), "{}", filed.out);
     assert_eq!(piped.stdout.len(), file.len());
     // Dates apart, which may be a second later.
     assert_eq!(piped.stdout[20 * 2048..], file[20 * 2048..]);

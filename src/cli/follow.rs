@@ -155,7 +155,7 @@ impl<'a> State<'a> {
 
     fn show(&self, screen: &mut Screen) {
         if !matches!(self.phase(), Some(Phase::Finished)) && !self.phase.is_empty() {
-            screen.progress(self.what.job, &self.view());
+            screen.progress(Some(self.what.job), &self.view());
         }
     }
 
@@ -171,7 +171,7 @@ impl<'a> State<'a> {
             done,
             total,
             rate,
-            medium: self.what.medium.to_owned(),
+            medium: Some(self.what.medium.to_owned()).filter(|kind| !kind.is_empty()),
             ring: fill("RingFill"),
             drive: fill("DriveBufferFill"),
             left: self.left(total.saturating_sub(done), rate),

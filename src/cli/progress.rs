@@ -18,8 +18,8 @@ pub struct JobView {
     pub total: u64,
     /// Bytes a second; 0 when nothing moves.
     pub rate: u64,
-    /// The kind of the medium, or empty: what one "x" is.
-    pub medium: String,
+    /// The kind of the medium: what one "x" is.
+    pub medium: Option<String>,
     /// How full the ring is, 0–1.
     pub ring: Option<f64>,
     /// How full the drive's buffer is, 0–1.
@@ -66,7 +66,7 @@ fn fields(job: &JobView, bar: bool) -> Vec<Field> {
             .push(field(6, tr!("{done} of {total}", done = units::size(done), total = units::size(total)))),
     }
     if job.rate > 0 {
-        fields.push(field(5, units::rate(job.rate, &job.medium)));
+        fields.push(field(5, units::rate(job.rate, job.medium.as_deref().unwrap_or_default())));
     }
     if let Some(ring) = job.ring {
         fields.push(field(3, tr!("ring {} %", units::percent(ring))));
@@ -105,7 +105,7 @@ mod tests {
             done: 302_100_480,
             total: 702_511_104,
             rate: 7_219_200,
-            medium: "CD-R".to_owned(),
+            medium: Some("CD-R".to_owned()),
             ring: Some(0.98),
             drive: Some(0.931),
             left: Some(55),

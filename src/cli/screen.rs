@@ -75,8 +75,8 @@ impl Screen {
         self.data(&text)
     }
 
-    /// How far a job is. JSON: an object with `event` `progress`, `job`, and the fields of [`JobView`].
-    pub fn progress(&mut self, job: &str, view: &JobView) {
+    /// How far a job is, or work of our own. JSON: an object with `event` `progress`, `job`, and the fields of [`JobView`].
+    pub fn progress(&mut self, job: Option<&str>, view: &JobView) {
         if self.json {
             let mut object = json!(view);
             object["event"] = json!("progress");

@@ -87,7 +87,7 @@ pub async fn run(bus: Bus, args: &ImageArgs, screen: &mut Screen) -> Result<()> 
                 break;
             }
             () = interrupts.next() => gauge.stop(),
-            _ = tick.tick() => screen.progress("", &view(&gauge, bytes)),
+            _ = tick.tick() => screen.progress(None, &view(&gauge, bytes)),
         }
     }
     output.keep()?;
