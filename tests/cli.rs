@@ -374,6 +374,31 @@ async fn an_image_goes_through_a_pipe_as_it_goes_into_a_file() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_and_what_is_empty_leave_the_disc_as_it_was() {
+    let bench = Bench::new().recorder("vd0", "cd-r").start().await;
+    fs::create_dir(bench.dir().join("empty")).unwrap();
+    std::os::unix::fs::symlink("loop", bench.dir().join("loop")).unwrap();
+    let sheet = "FILE \"absent.wav\" WAVE\n TRACK 01 AUDIO\n INDEX 01 00:00:00\n";
+    fs::write(bench.dir().join("album.cue"), sheet).unwrap();
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["burn", "loop"], 4, "FileUnreadable"),
+        (&["image", "loop", "-o", "x.iso"], 4, "FileUnreadable"),
+        (&["audio", "loop"], 4, "FileUnreadable"),
+        (&["audio", "album.cue"], 4, "FileUnreadable"),
+        (&["audio", "absent.wav"], 2, "Usage"),
+        (&["audio", "absent.cue"], 2, "Usage"),
+        (&["burn", "empty"], 4, "InvalidImage"),
+        (&["image", "empty", "-o", "x.iso"], 4, "InvalidImage"),
+    ];
+    for (arguments, code, name) in cases {
+        let run = discmaster(&bench, arguments);
+        assert_eq!(run.code, code, "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(&format!("discmaster: {name}: ")), "{arguments:?}: {}", run.err);
+    }
+    assert!(!bench.dir().join("x.iso").exists());
+}
+
+#[tokio::test]
 async fn wrong_usage_is_told_before_anything_is_touched() {
     let bench = Bench::new().recorder("vd0", "cd-r").recorder("vd1", "cd-r").start().await;
     folder(bench.dir());

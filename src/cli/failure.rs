@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -61,6 +62,16 @@ impl Failure {
     /// A file that could not be opened, read or written.
     pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
         Self::new(Exit::Other, "Io", format!("{what}: {error}"))
+    }
+
+    /// Content for a disc that cannot be read. That it is not there is the command line's fault.
+    pub fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+        let message = tr!("{path} cannot be opened: {error}", path = path.display(), error);
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return Self::usage(message);
+        }
+        let error = api::Error::new(ErrorKind::FileUnreadable, message);
+        Self::reported(error.with("path", path.to_string_lossy().as_ref()), Reached::Nothing)
     }
 
     /// The same failure of a job that has not touched the disc yet: what is usually uncertain then is certain.
@@ -130,6 +141,17 @@ mod tests {
             "discmaster: DiscFull: the disc has room for 359847 blocks, 400000 are needed.\n\
              hint: leave something out, or insert a larger disc"
         );
+    }
+
+    #[test]
+    fn content_that_cannot_be_read_leaves_the_disc_as_it_was_and_a_wrong_path_is_wrong_usage() {
+        let failure = |kind: std::io::ErrorKind| {
+            let failure = Failure::unreadable(Path::new("/a.wav"), &kind.into());
+            (failure.exit, failure.name)
+        };
+        let unreadable = (Exit::NothingWritten, "FileUnreadable".to_owned());
+        assert_eq!(failure(std::io::ErrorKind::PermissionDenied), unreadable);
+        assert_eq!(failure(std::io::ErrorKind::NotFound), (Exit::Usage, "Usage".to_owned()));
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::api::audio::{AUDIO_BLOCK, GAP_MAX, Texts};
-use crate::api::names;
+use crate::api::{self, names};
 use crate::audio::Source as Sound;
 use crate::audio::cue::{CueSheet, CueTrack, Sounds, StreamError, write_image};
 use crate::cli::args::Bus;
 use crate::cli::client::{Client, Options};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Reached};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::follow::{Follow, follow};
 use crate::cli::messages::tr;
@@ -40,7 +40,7 @@ impl Album {
         let is_sheet = |path: &PathBuf| path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("cue"));
         match files {
             [sheet] if is_sheet(sheet) => {
-                let bytes = std::fs::read(sheet).map_err(|error| Failure::io(sheet.display(), &error))?;
+                let bytes = std::fs::read(sheet).map_err(|error| Failure::unreadable(sheet, &error))?;
                 let read = CueSheet::parse(&bytes)
                     .map_err(|error| Failure::usage(format!("{}: {error}", sheet.display())))?;
                 let folder = sheet.parent().unwrap_or(Path::new("")).to_owned();
@@ -49,7 +49,12 @@ impl Album {
             files if files.iter().any(is_sheet) => Err(Failure::usage(tr!(
                 "a cue sheet is a whole disc: give it alone, or the files without it"
             ))),
-            files => Ok(Self::Files(files.to_vec())),
+            files => {
+                // What is not there is known before anything is asked of the service. A pipe can be opened but once.
+                let look = |file| std::fs::metadata(file).map_err(|error| Failure::unreadable(file, &error));
+                files.iter().try_for_each(|file| look(file).map(drop))?;
+                Ok(Self::Files(files.to_vec()))
+            }
         }
     }
 }
@@ -98,7 +103,7 @@ impl Burning {
         self.set(format, disc).await?;
         for path in files {
             screen.say(&tr!("Taking in {}", path.display()));
-            let file = File::open(path).map_err(|error| Failure::io(path.display(), &error))?;
+            let file = File::open(path).map_err(|error| Failure::unreadable(path, &error))?;
             let options = Options::new().flag("gapless", args.gapless).setting("tags", args.cd_text);
             let job = self.service()?.add_sound(format, "AddAudioFile", file.as_fd(), options).await?;
             self.follow_sound(job, screen).await?;
@@ -212,11 +217,7 @@ impl Burning {
             Ok(()) => followed,
             // The service takes no more: it says why.
             Err(StreamError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => followed,
-            Err(error) => Err(Failure::new(
-                Exit::NothingWritten,
-                "Io",
-                tr!("track {number}: {error}", number = 1, error),
-            )),
+            Err(error) => Err(unfit(1, error)),
         }
     }
 
@@ -293,13 +294,20 @@ impl Writer {
             Some(Ok(bytes)) => Ok(u32::try_from(bytes.div_ceil(AUDIO_BLOCK as u64)).unwrap_or(u32::MAX)),
             // The service takes no more: it says why.
             Some(Err(StreamError::Sink(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-            Some(Err(error)) => Err(Failure::new(
-                Exit::NothingWritten,
-                "Io",
-                tr!("track {number}: {error}", number = track + 1, error),
-            )),
+            Some(Err(error)) => Err(unfit(track + 1, error)),
             None => Err(gave_up()),
         }
+    }
+}
+
+/// A track of a cue sheet that its files do not make.
+fn unfit(number: usize, error: StreamError) -> Failure {
+    let message = tr!("track {number}: {error}", number, error = &error);
+    match error {
+        StreamError::File(error) => {
+            Failure::reported(api::Error { message, ..error.into() }, Reached::Nothing)
+        }
+        _ => Failure::new(Exit::NothingWritten, "Io", message),
     }
 }
 

@@ -218,7 +218,7 @@ impl Burning {
 /// A folder travels as a descriptor: what we have open is what is taken in. A file has only its path, and so has what
 /// another machine has.
 async fn add(client: &Client, format: &str, source: &Source, options: Options) -> Result<String> {
-    let fail = |error| Failure::io(source.path.display(), &error);
+    let fail = |error| Failure::unreadable(&source.path, &error);
     if source.folder {
         let folder = File::open(&source.path).map_err(fail)?;
         return client.add(format, folder.as_fd(), options).await;

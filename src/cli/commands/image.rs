@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use crate::api::{self, AddOptions, AddSummary, BLOCK, JolietProperties, SpecialFiles};
+use crate::api::{self, AddOptions, AddSummary, BLOCK, ErrorKind, JolietProperties, SpecialFiles};
 use crate::cli::args::Bus;
 use crate::cli::exit::{Exit, Reached};
 use crate::cli::failure::{Failure, Result};
@@ -72,6 +72,10 @@ pub async fn run(bus: Bus, args: &ImageArgs, screen: &mut Screen) -> Result<()> 
         long_names: args.long_names,
     };
     let (local, layout, summary) = planned_image_of(additions, properties).map_err(reported)?;
+    if summary.files + summary.directories + summary.symlinks == 0 {
+        let message = tr!("there is nothing to write: no file and no folder was taken in");
+        return Err(reported(api::Error::new(ErrorKind::InvalidImage, message)));
+    }
     let bytes = layout.bytes();
     let (gauge, sink) = output.sink()?;
     // From here on there is a file that must not stay behind half written.

@@ -21,9 +21,7 @@ pub(super) struct Source {
 /// lie at the root by their names.
 pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let source = |path: &PathBuf| {
-        let metadata = fs::metadata(path).map_err(|error| {
-            Failure::usage(tr!("{path} cannot be opened: {error}", path = path.display(), error))
-        })?;
+        let metadata = fs::metadata(path).map_err(|error| Failure::unreadable(path, &error))?;
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(Failure::usage(tr!("{} is neither a folder nor a file", path.display())));
         }
@@ -49,7 +47,7 @@ pub(super) fn distant(paths: &[PathBuf]) -> Result<Vec<Source>> {
 
 /// The name of a folder: of `photos/2024/.` it is `2024`.
 fn name(path: &Path) -> Result<String> {
-    let whole = fs::canonicalize(path).map_err(|error| Failure::io(path.display(), &error))?;
+    let whole = fs::canonicalize(path).map_err(|error| Failure::unreadable(path, &error))?;
     let name = whole.file_name().ok_or_else(|| {
         Failure::usage(tr!("{} has no name that a folder on the disc could have", path.display()))
             .hint(tr!("give it alone, then its content lies at the root of the disc"))
