@@ -418,6 +418,7 @@ async fn wrong_usage_is_told_before_anything_is_touched() {
     let json = discmaster(&bench, &["--json", "burn"]);
     let failure: Value = serde_json::from_str(json.err.trim()).unwrap();
     assert_eq!((json.code, &failure["error"]), (2, &Value::from("Usage")));
+    assert!(failure["message"].as_str().unwrap().ends_with("<DIR>..."), "{failure}");
     let which = discmaster(&bench, &["burn", "papers"]);
     assert!(which.err.contains("vd0, vd1"), "{}", which.err);
 }

@@ -80,12 +80,30 @@ async fn run(cli: &Cli, screen: &mut Screen) -> Result<()> {
 /// What clap has to say: help and version as they are, a complaint as JSON where that was asked for.
 fn unparsed(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.to_string();
-        let complaint = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Screen::new(true).fail(&Failure::usage(complaint));
+        Screen::new(true).fail(&Failure::usage(complaint(&error.to_string())));
         return Exit::Usage.into();
     }
     // Nobody to tell is no reason for another code.
     let _ = error.print();
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+/// The parser's complaint as one line: what is behind the first empty line is advice.
+fn complaint(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_in_one_line_says_what_is_missing() {
+        let error = Cli::command().try_get_matches_from(["discmaster", "burn"]).unwrap_err();
+        assert_eq!(
+            complaint(&error.to_string()),
+            "the following required arguments were not provided: <DIR>..."
+        );
+    }
 }

@@ -32,13 +32,14 @@ pub fn asked(command: Command, section: &'static str) -> Option<ExitCode> {
     }
 }
 
-fn write(mut command: Command, section: &'static str, directory: &Path) -> io::Result<()> {
+fn write(command: Command, section: &'static str, directory: &Path) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
     let name = command.get_name().to_owned();
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        clap_complete::generate_to(shell, &mut command, &name, directory)?;
+        // This builds what it is given, and with it `help`, of whose commands there are no pages.
+        clap_complete::generate_to(shell, &mut command.clone(), &name, directory)?;
     }
-    command = command.disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     page(&command, section, directory)?;
     for subcommand in command.get_subcommands() {
@@ -83,6 +84,9 @@ mod tests {
             }
         }
         let main = read("discmaster.1");
+        assert!(
+            !main.contains("discmaster\\-help(1)") && !directory.path().join("discmaster-help.1").exists()
+        );
         assert!(main.contains(".TH discmaster 1") && main.contains("discmaster\\-burn(1)"), "{main}");
     }
 }
