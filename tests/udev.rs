@@ -60,6 +60,7 @@ fn tell(event: &RecorderEvent) {
                 seed.seat,
             );
         }
+        RecorderEvent::Seated { id, seat } => println!("event: seated {id} {seat}"),
         RecorderEvent::Removed(id) => println!("event: removed {id}"),
         RecorderEvent::MediaChanged(id) => println!("event: media {id}"),
         RecorderEvent::EjectRequested(id) => println!("event: eject {id}"),

@@ -136,6 +136,7 @@ fn handle(service: &Service, event: RecorderEvent) {
     match event {
         RecorderEvent::Added(seed) => add(service, seed),
         RecorderEvent::Removed(id) => remove(service, &id),
+        RecorderEvent::Seated { id, seat } => give_to(service, &id, seat),
         RecorderEvent::MediaChanged(id) => service.look(&id),
         RecorderEvent::EjectRequested(id) => drop(tokio::spawn(service.clone().button_pressed(id))),
     }
@@ -185,6 +186,16 @@ fn remove(service: &Service, id: &str) {
     service.pnp_activity(id);
 }
 
+/// The recorder stays what it is, and whoever holds or has selected it goes on: what is asked from now on is asked of the
+/// other seat.
+fn give_to(service: &Service, id: &str, seat: String) {
+    tracing::info!("recorder {id} is at {seat} now");
+    if let Ok(recorder) = service.state().recorder_mut(id) {
+        recorder.seat = seat;
+    }
+    service.face().sync(Object::Recorder(id.to_owned()));
+}
+
 async fn follow_reloads(service: Service, mut hang_up: Signal) {
     while hang_up.recv().await.is_some() {
         service.manager().tell(Tell::Reloading);
@@ -220,5 +231,30 @@ async fn ask_for_all(service: &Service) {
         if !door.callers.present(&connection).await {
             service.client_vanished(&connection);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::face::Change;
+    use crate::broker::recorder::{Activity, tests::holding};
+    use crate::broker::select::tests::blank_cd;
+
+    #[tokio::test]
+    async fn a_recorder_that_is_given_to_another_seat_is_the_same_and_is_shown_anew() {
+        let launcher = Box::new(ChildLauncher::new(None, true));
+        let service = Service::new(Config::empty(), launcher, Manager::default(), None);
+        let mut recorder = holding(blank_cd());
+        recorder.activity = Activity::Burning;
+        let plug = recorder.plug.clone();
+        service.state().recorders.insert("sr0".into(), recorder);
+        handle(&service, RecorderEvent::Seated { id: "sr0".into(), seat: "seat1".into() });
+        let change = service.face().next().await;
+        assert!(matches!(change, Change::Sync(Object::Recorder(id)) if id == "sr0"));
+        let mut state = service.state();
+        let same = state.plugged_mut("sr0", &plug).expect("what is selected stays so");
+        assert_eq!((same.seat.as_str(), same.activity), ("seat1", Activity::Burning));
+        assert!(same.inspection.is_some());
     }
 }

@@ -91,6 +91,10 @@ def main():
     observer.expect("media sr0")
     change(bed, 0, "DISK_EJECT_REQUEST")
     observer.expect("eject sr0")
+    # As after loginctl attach: the same drive, at another seat.
+    bed.set_property(path(0), "ID_SEAT", "seat1")
+    bed.uevent(path(0), "change")
+    observer.expect("seated sr0 seat1")
     # A drive that only reads is nobody's business: what is heard next is the other's.
     change(bed, 1, "DISK_MEDIA_CHANGE")
 

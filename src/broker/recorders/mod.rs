@@ -47,6 +47,13 @@ pub enum RecorderEvent {
     Added(RecorderSeed),
     /// It was unplugged.
     Removed(String),
+    /// It belongs to another seat from now on, and is the same otherwise (`loginctl attach`).
+    Seated {
+        /// The recorder's id.
+        id: String,
+        /// The seat.
+        seat: String,
+    },
     /// Its disc was put in, taken out or exchanged.
     MediaChanged(String),
     /// Somebody pressed its button.

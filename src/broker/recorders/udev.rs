@@ -113,7 +113,8 @@ impl Drives {
             return self.remove(&event.id).into_iter().collect();
         }
         let mut news = event.seed.clone().map(|seed| self.add(seed)).unwrap_or_default();
-        if news.is_empty() && self.0.contains_key(&event.id) {
+        let added = news.iter().any(|one| matches!(one, RecorderEvent::Added(_)));
+        if !added && self.0.contains_key(&event.id) {
             if event.media_changed {
                 news.push(RecorderEvent::MediaChanged(event.id.clone()));
             }
@@ -135,13 +136,21 @@ impl Drives {
         news
     }
 
-    /// A drive under a known name that is another one has been exchanged between two events.
+    /// A drive under a known name that is another one has been exchanged between two events; the same one may have been
+    /// given to another seat.
     fn add(&mut self, seed: RecorderSeed) -> Vec<RecorderEvent> {
         let mut news = Vec::new();
-        match self.0.get(&seed.id) {
-            Some(known) if known.identity == seed.identity => return news,
+        let full = self.0.len() >= MOST;
+        match self.0.get_mut(&seed.id) {
+            Some(known) if known.identity == seed.identity => {
+                if known.seat != seed.seat {
+                    news.push(RecorderEvent::Seated { id: seed.id.clone(), seat: seed.seat.clone() });
+                    *known = seed;
+                }
+                return news;
+            }
             Some(_) => news.extend(self.remove(&seed.id)),
-            None if self.0.len() >= MOST => {
+            None if full => {
                 tracing::warn!(seed.id, "there are {MOST} drives already, this one is not served");
                 return news;
             }

@@ -93,6 +93,20 @@ fn another_drive_under_the_same_name_is_another_recorder() {
 }
 
 #[test]
+fn a_drive_that_is_given_to_another_seat_stays_the_same_recorder() {
+    let mut drives = Drives::default();
+    let at = |seat| of("sr0", &with(("ID_SEAT", seat)), INQUIRY).unwrap();
+    let moved = |seat: &str| RecorderEvent::Seated { id: "sr0".to_owned(), seat: seat.to_owned() };
+    drives.replace(vec![of("sr0", WRITER, INQUIRY).unwrap()]);
+    assert_eq!(drives.heard(&event("sr0", Some(at("seat1")))), [moved("seat1")]);
+    assert_eq!(drives.heard(&event("sr0", Some(at("seat1")))), []);
+    // What else the event says is heard as well, and so is what is found when drives are listed anew.
+    let with_disc = Uevent { media_changed: true, ..event("sr0", Some(at("seat2"))) };
+    assert_eq!(drives.heard(&with_disc), [moved("seat2"), RecorderEvent::MediaChanged("sr0".to_owned())]);
+    assert_eq!(drives.replace(vec![of("sr0", WRITER, INQUIRY).unwrap()]), [moved("seat0")]);
+}
+
+#[test]
 fn discs_and_buttons_are_told_of_known_drives_alone() {
     let mut drives = Drives::default();
     let busy = |id: &str| Uevent { media_changed: true, eject_requested: true, ..event(id, None) };
