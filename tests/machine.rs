@@ -20,6 +20,9 @@ use zbus::{Connection, DBusError, DynamicType, Variant};
 
 const VD0: &str = "/org/discmaster1/recorders/vd0";
 
+/// A user who sits at no seat, and is in every user database.
+const NOWHERE: u32 = 2;
+
 /// python-dbusmock's logind.
 struct Logind {
     _mock: Mock,
@@ -81,10 +84,19 @@ async fn who_sits_at_another_seat_is_asked_about_by_another_action() {
         let expected = deeds.map(|action| (format!("{action}{seat}"), "vd0".to_owned()));
         assert_eq!(stage.asked(), BTreeSet::from(expected), "user {uid}");
     }
-    // Every recorder at once is at no seat; each is asked about when it is chosen.
-    let ben = stage.bench.client_of(BEN).await;
-    ben.open(options([])).await.unwrap_err();
-    assert_eq!(stage.asked(), BTreeSet::from([(names::ACTION_OPEN.to_owned(), "*".to_owned())]));
+    // Every recorder at once is one question: who sits at a seat, and not at that of each, reaches for another. Who sits
+    // nowhere is refused by the first action as well.
+    let expected = [
+        (ANNA, names::ACTION_OPEN),
+        (BEN, names::ACTION_OPEN_OTHER_SEAT),
+        (0, names::ACTION_OPEN),
+        (NOWHERE, names::ACTION_OPEN),
+    ];
+    for (uid, action) in expected {
+        let client = stage.bench.client_of(uid).await;
+        client.open(options([])).await.unwrap_err();
+        assert_eq!(stage.asked(), BTreeSet::from([(action.to_owned(), "*".to_owned())]), "user {uid}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::authority::{Caller, RecorderDetails};
+use super::authority::Caller;
 use super::face::{Event, Object};
 use super::locks::{Grant, Holder, Purpose, Scope};
 use super::options::OpenOptions;
@@ -214,7 +214,7 @@ impl Service {
     async fn authorize_scope(&self, caller: &Caller, scope: &Scope) -> Result<()> {
         match scope {
             Scope::One(id) => self.authorize_recorder(caller, names::ACTION_OPEN, id).await.map(drop),
-            Scope::Whole => self.authorize(caller, names::ACTION_OPEN, &RecorderDetails::every()).await,
+            Scope::Whole => self.authorize_every(caller).await,
         }
     }
 

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 trait Manager {
     fn inhibit(&self, what: &str, who: &str, why: &str, mode: &str) -> zbus::Result<OwnedFd>;
     fn get_seat(&self, seat: &str) -> zbus::Result<OwnedObjectPath>;
+    fn list_seats(&self) -> zbus::Result<Vec<(String, OwnedObjectPath)>>;
     #[zbus(signal)]
     fn prepare_for_shutdown(&self, start: bool) -> zbus::Result<()>;
 }
@@ -97,8 +98,34 @@ impl Logind {
         }
     }
 
+    /// Whether this user's session is the active one of some seat. Where logind does not say, it may be.
+    pub async fn is_at_some_seat(&self, uid: u32) -> bool {
+        match timeout(PATIENCE, self.active_users()).await {
+            Ok(Ok(active)) => active.contains(&uid),
+            Ok(Err(error)) => {
+                tracing::debug!("logind does not say who is at the seats: {error}");
+                true
+            }
+            Err(_) => {
+                tracing::warn!("logind does not say who is at the seats");
+                true
+            }
+        }
+    }
+
+    async fn active_users(&self) -> zbus::Result<Vec<u32>> {
+        let mut active = Vec::new();
+        for (_, seat) in self.manager.list_seats().await? {
+            active.extend(self.active_user_of(seat).await?);
+        }
+        Ok(active)
+    }
+
     async fn active_user(&self, seat: &str) -> zbus::Result<Option<u32>> {
-        let path = self.manager.get_seat(seat).await?;
+        self.active_user_of(self.manager.get_seat(seat).await?).await
+    }
+
+    async fn active_user_of(&self, path: OwnedObjectPath) -> zbus::Result<Option<u32>> {
         let seat = SeatProxy::builder(&self.connection).path(path).cache_properties(CacheProperties::No);
         let (name, session) = seat.build().await?.active_session().await?;
         if name.is_empty() {

@@ -1,5 +1,7 @@
 //! Who may do what: callers, what the authority is asked on their behalf, and what belongs to whom.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 use zbus::message::Header;
 
@@ -74,6 +76,20 @@ impl Service {
         Ok(plug)
     }
 
+    /// Lets the caller hold every recorder at once, or refuses. It is one question: whoever sits at a seat, and not at that of
+    /// every recorder, is asked about as one who reaches for another; the others' is no better than anybody's.
+    ///
+    /// # Errors
+    /// As for [`Service::authorize`].
+    pub async fn authorize_every(&self, caller: &Caller) -> api::Result<()> {
+        let seats: BTreeSet<String> = self.state().recorders.values().map(|one| one.seat.clone()).collect();
+        let action = match &self.door()?.logind {
+            Some(logind) if reaches_elsewhere(logind, caller, &seats).await => names::ACTION_OPEN_OTHER_SEAT,
+            _ => names::ACTION_OPEN,
+        };
+        self.authorize(caller, action, &RecorderDetails::every()).await
+    }
+
     /// The caller of a method of a session, who must be its owner's user or root.
     ///
     /// # Errors
@@ -125,6 +141,16 @@ pub fn asker(caller: &Caller) -> Asker<'_> {
 /// sits at.
 async fn is_elsewhere(logind: &Logind, caller: &Caller, seat: &str) -> bool {
     caller.uid != 0 && !seat.is_empty() && !logind.is_at_seat(caller.uid, seat).await
+}
+
+/// Whether the caller's session is the active one of some seat, and not of all of these.
+async fn reaches_elsewhere(logind: &Logind, caller: &Caller, seats: &BTreeSet<String>) -> bool {
+    for seat in seats {
+        if is_elsewhere(logind, caller, seat).await {
+            return logind.is_at_some_seat(caller.uid).await;
+        }
+    }
+    false
 }
 
 /// What an action is called for a recorder of another seat.
