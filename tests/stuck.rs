@@ -48,3 +48,28 @@ async fn a_recorder_is_free_again_when_its_user_has_left_and_the_files_cannot_be
     next.select().await.unwrap();
     assert_eq!(next.recorded(options([])).await.name, "InvalidImage");
 }
+
+#[tokio::test]
+async fn a_detached_session_ends_though_its_job_waits_for_files_that_cannot_be_read() {
+    for burns in [true, false] {
+        let bench = Bench::new().recorder("vd0", "cd-r").option("--idle-time=2").start().await;
+        let burner = Burner::ready(&bench, "vd0", 7, true).await;
+        let stager = helper(bench.daemon_pid(), STAGER);
+        std::mem::forget(stager.stop());
+        let file = bench.dir().join("content.bin");
+        let add = (file.to_str().unwrap(), options([("overwrite", true.into())]));
+        let job = match burns {
+            true => burner.record().await.unwrap(),
+            false => burner.client.path(&burner.joliet, "Joliet", "AddPath", &add).await.unwrap(),
+        };
+        let (success, error, message, _) = burner.client.result(&job).await;
+        assert!(!success);
+        assert_eq!(Refusal::new(&error, message).name, "UserAbort", "burns: {burns}");
+        stager.ended().await;
+        let closed = async || (burner.property::<String>("State").await == "closed").then_some(());
+        burner.client.until("the session is closed, and says so", closed).await;
+        let next = Burner::open(&bench, "vd0", false).await;
+        next.format().await;
+        next.select().await.expect("the recorder is free");
+    }
+}

@@ -40,7 +40,7 @@ struct Args {
     /// Bytes that the staged copies of one session may take (128 GiB).
     #[arg(long, value_name = "BYTES")]
     quota: Option<u64>,
-    /// Seconds after which a detached session without a call is closed (3600).
+    /// Seconds after which a detached session without a call, or news of its job, is closed (3600).
     #[arg(long, value_name = "SECONDS")]
     idle_time: Option<u64>,
     /// Seconds for which an ended job can be looked at (300).

@@ -48,6 +48,8 @@ pub struct Job {
     /// The lock that it holds for its own length.
     pub lock: Option<LockId>,
     ended: Option<Instant>,
+    /// When it last told something new.
+    moved: Instant,
     pace: Pace,
     cancel: watch::Sender<bool>,
     deserted: watch::Sender<bool>,
@@ -222,6 +224,7 @@ impl Job {
             ordered: None,
             lock: None,
             ended: None,
+            moved: Instant::now(),
             pace: Pace::default(),
             cancel,
             deserted,
@@ -249,6 +252,10 @@ impl Job {
 
     /// Takes in a report, and tells whether it is worth passing on.
     pub fn report(&mut self, now: Instant, progress: Progress) -> bool {
+        let far = |progress: &Progress| (progress.phase, progress.done, progress.total, progress.fraction);
+        if far(&progress) != far(&self.progress) {
+            self.moved = now;
+        }
         self.progress = progress;
         let told = self.pace.admits(now, &progress);
         if told {
@@ -268,6 +275,16 @@ impl Job {
         self.ended = Some(Instant::now());
         self.done.send_replace(Some(Arc::clone(&outcome)));
         outcome
+    }
+
+    /// When it last told something new; `None` while a disc is changed, which is never at a standstill for good: a burn
+    /// whose worker has its order, an erasure, a format.
+    pub const fn moved(&self) -> Option<Instant> {
+        match self.about.operation {
+            Operation::Erase | Operation::Format => None,
+            Operation::Record if self.ordered.is_some() => None,
+            Operation::Add | Operation::Import | Operation::Record => Some(self.moved),
+        }
     }
 
     /// Asks the job to end. Asking again, or after the end, changes nothing.

@@ -59,12 +59,14 @@ impl Service {
         Ok(())
     }
 
-    /// Ends a session: at once, or with the job that it waits for. One that is `remembered` still answers its owner.
+    /// Ends a session: at once, or with the job that it waits for. One that is `remembered` still answers its owner, and so does
+    /// one that belongs to no connection, however late it ends.
     pub fn close(&self, number: u64, remembered: bool) {
         let scope = {
             let mut state = self.state();
             let Some(session) = state.sessions.get_mut(&number) else { return };
             session.leaving = true;
+            let remembered = remembered || session.owner.connection.is_none();
             match session.activity {
                 Some(Activity::Burning(job)) => {
                     if let Some(job) = state.jobs.get(job) {

@@ -370,12 +370,13 @@ impl Format {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::broker::locks::{Grant, Holder, LockTable, Purpose};
     use crate::broker::select::tests::blank_cd;
 
-    fn session() -> Session {
+    /// A session that was just opened.
+    pub fn session() -> Session {
         let owner = Owner { uid: 1000, gid: 1000, groups: vec![], connection: Some(":1.1".into()) };
         let holder = Holder {
             uid: 1000,
