@@ -16,6 +16,7 @@ use rustix::process::Uid;
 use rustix::thread::set_thread_res_uid;
 use support::burner::{Burner, content};
 use support::manager::{Ear, Units};
+use support::processes::{STAGER, helper};
 use support::users::{ANNA, is_root};
 use support::{Bench, options};
 
@@ -92,6 +93,23 @@ async fn a_broker_that_has_nothing_to_do_leaves_and_one_with_a_session_stays() {
     // Nothing tells that it stays: more than twice the time after which it would leave.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     burner.close().await.expect("a session keeps the broker");
+    ear.until("STOPPING=1");
+    assert!(bench.daemon_ended().success());
+}
+
+#[tokio::test]
+async fn a_broker_stays_for_as_long_as_a_process_is_left_that_reads_files() {
+    let ear = Ear::new();
+    let setup = Bench::new().recorder("vd0", "cd-r").variable("NOTIFY_SOCKET", &ear.address());
+    let mut bench = setup.option("--idle-exit=1").option("--job-retention=0").start().await;
+    let burner = Burner::ready(&bench, "vd0", 7, false).await;
+    let stopped = helper(bench.daemon_pid(), STAGER).stop();
+    burner.close().await.unwrap();
+    // As above.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let version = burner.client.property::<String>("/org/discmaster1", "DiscMaster", "Version").await;
+    version.expect("it counts towards its user's, and keeps the broker");
+    drop(stopped);
     ear.until("STOPPING=1");
     assert!(bench.daemon_ended().success());
 }

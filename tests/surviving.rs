@@ -392,3 +392,30 @@ async fn a_recorder_that_was_unplugged_in_the_brokers_absence_has_to_be_selected
     eventually("the selection is lost", lost).await;
     assert_eq!(burner.record().await.unwrap_err().name, "DeviceNotPresent");
 }
+
+#[tokio::test]
+async fn a_process_that_does_not_end_counts_towards_its_users_whichever_broker_serves_them() {
+    let place = tempfile::tempdir().unwrap();
+    let limits = place.path().join("discmaster.toml");
+    std::fs::write(&limits, "[limits]\nstagers-per-user = 1\n").unwrap();
+    let setup = Bench::new().recorder("vd0", "cd-r").option(&format!("--config={}", limits.display()));
+    let mut bench = setup.kept().start().await;
+    let burner = Burner::ready(&bench, "vd0", 7, false).await;
+    let stopped = helper(bench.daemon_pid(), STAGER).stop();
+    burner.close().await.unwrap();
+    let file = bench.dir().join("content.bin");
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        restart(&mut bench, signal);
+        let next = Burner::open(&bench, "vd0", false).await;
+        next.format().await;
+        assert_eq!(next.stage(&file).await.unwrap_err().name, "LimitsExceeded", "after {signal}");
+        next.close().await.unwrap();
+    }
+    drop(stopped);
+    let next = Burner::open(&bench, "vd0", false).await;
+    next.format().await;
+    next.client.until("it has ended", async || next.stage(&file).await.ok()).await;
+    next.close().await.unwrap();
+    let store = bench.store.as_mut().unwrap();
+    eventually("nothing is kept but the memory", async || store.names() == ["memory"]).await;
+}

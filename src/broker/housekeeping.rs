@@ -42,9 +42,14 @@ impl Service {
             self.close_idle(session);
         }
         let leave = self.state().idle().map(|since| since.unwrap_or(self.began()));
-        let leave = leave.zip(config.idle_exit).map(|(since, stays)| since + stays);
+        let mut leave = leave.zip(config.idle_exit).map(|(since, stays)| since + stays);
         if leave.is_some_and(|due| due <= now) {
-            self.leave().notify_one();
+            if self.state().has_stagers() {
+                // Another broker would not know of them, and let their user have more. Nobody tells when they have gone.
+                leave = config.idle_exit.map(|stays| now + stays);
+            } else {
+                self.leave().notify_one();
+            }
         }
         waiting.into_iter().map(|(_, due)| due).chain(next_job).chain(leave.filter(|due| *due > now)).min()
     }
@@ -82,6 +87,11 @@ impl State {
         let open = self.sessions.values().any(|session| !session.is_closed());
         let busy = open || !self.jobs.is_empty() || !self.locks.is_empty() || !self.questions.is_empty();
         (!busy).then_some(self.called)
+    }
+
+    /// There are processes that read users' files: those of closed sessions, when nothing is open.
+    fn has_stagers(&self) -> bool {
+        self.stagers.iter().any(|(_, process)| process.is_alive())
     }
 
     /// Detached sessions, and since when nobody has called them, and their jobs have told nothing new; one that changes a

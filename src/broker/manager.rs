@@ -28,6 +28,14 @@ impl Kept {
     pub fn already(manager: &Manager, name: String) -> Self {
         Self { manager: manager.clone(), name }
     }
+
+    /// Has it kept under another name from now on, until the other end closes.
+    pub fn keep_on(self, name: &str, fd: BorrowedFd<'_>) {
+        let manager = self.manager.clone();
+        // The manager keeps no descriptor twice.
+        drop(self);
+        manager.keep(name, fd);
+    }
 }
 
 impl Drop for Kept {

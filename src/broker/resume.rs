@@ -23,7 +23,7 @@ use super::recorder;
 use super::service::Service;
 use super::session::{Activity, Format, Session};
 use super::snapshot::{SavedSession, Snapshot};
-use super::stager_link::{Request, StagerLink};
+use super::stager_link::{Request, StagerLink, left_behind};
 use super::staging::set_staged_again;
 use crate::api::{Error, ErrorKind, Operation, RecordOptions};
 use crate::wire::Passed;
@@ -154,7 +154,11 @@ impl Service {
         for number in all {
             self.face().sync(Object::Job(number));
         }
-        for (name, _) in sockets {
+        for (name, socket) in sockets {
+            if let Some(left) = left_behind(&name, &socket) {
+                self.state().stagers.push(left);
+                continue;
+            }
             tracing::info!("{name} was left by an earlier broker and belongs to nothing");
             self.manager().drop_kept(&name);
         }
@@ -253,6 +257,7 @@ impl Service {
             let mut state = self.state();
             state.sessions.insert(number, session);
             if let Some(link) = &link {
+                link.belongs_to(uid);
                 state.stagers.push((uid, link.process().clone()));
             }
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::fstat;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -17,6 +18,8 @@ use crate::api::{Error, ErrorKind, Progress, Result};
 use crate::wire::broker_stager::{Answer, Ask, Begin, FromStager, Tell, ToStager};
 use crate::wire::{AsyncChannel, Channel, ChannelError};
 
+/// How the names begin under which sockets of stagers are kept that were let go of; user and a number follow.
+const LEFT: &str = "left-";
 /// Requests that may be under way at once.
 const MOST_REQUESTS: usize = 8;
 /// How long a stager has for the end of a request that nobody wants any more. One that takes longer is held up by a file
@@ -31,6 +34,8 @@ pub struct StagerLink {
     shared: Arc<Shared>,
     next: AtomicU32,
     process: Process,
+    /// The user as whom it reads.
+    owner: OnceLock<u32>,
     kept: OnceLock<Kept>,
 }
 
@@ -74,7 +79,7 @@ impl StagerLink {
         let shared = Arc::new(Shared { channel, pending: Mutex::default(), gone: AtomicBool::new(false) });
         tokio::spawn(Arc::clone(&shared).read());
         let (next, process) = (AtomicU32::new(1), started.process);
-        let link = Self { shared, next, process, kept: OnceLock::new() };
+        let link = Self { shared, next, process, owner: OnceLock::from(begin.uid), kept: OnceLock::new() };
         link.ask(Ask::Begin(begin), &[]).await?;
         Ok(link)
     }
@@ -96,12 +101,18 @@ impl StagerLink {
         tokio::spawn(Arc::clone(&shared).read());
         // Whatever was asked since the number was noted has a smaller one.
         let next = AtomicU32::new(next.wrapping_add(1 << 16));
-        Ok((Self { shared, next, process, kept: OnceLock::new() }, request))
+        Ok((Self { shared, next, process, owner: OnceLock::new(), kept: OnceLock::new() }, request))
     }
 
     /// Has the service manager keep the socket under a name, for as long as this lives.
     pub fn keep(&self, manager: &Manager, name: String) {
         self.keep_as(manager.keep_while(name, self.shared.channel.as_fd()));
+    }
+
+    /// It was started for this user.
+    pub fn belongs_to(&self, uid: u32) {
+        // Only ever told once.
+        let _ = self.owner.set(uid);
     }
 
     /// The socket is kept, for as long as this lives.
@@ -247,7 +258,25 @@ impl Drop for StagerLink {
     fn drop(&mut self) {
         // What it still has to say is taken in, and wanted by nobody, until it has left.
         self.shared.channel.hang_up();
+        if let (Some(kept), Some(owner)) = (self.kept.take(), self.owner.get())
+            && let Ok(socket) = fstat(&self.shared.channel)
+        {
+            // One that does not leave counts towards its user's, also for the next broker. The manager lets go of the socket
+            // when the other end closes.
+            kept.keep_on(&format!("{LEFT}{owner}-{}", socket.st_ino), self.shared.channel.as_fd());
+        }
     }
+}
+
+/// Takes in a stager that an earlier broker let go of, should this be the name of one: its user, and its process.
+pub fn left_behind(name: &str, socket: &OwnedFd) -> Option<(u32, Process)> {
+    let (owner, _) = name.strip_prefix(LEFT)?.split_once('-')?;
+    let owner = owner.parse().ok()?;
+    let (process, copy) = (Process::unit(socket.try_clone().ok()?), socket.try_clone().ok()?);
+    let channel: AsyncChannel<FromStager, ToStager> = Channel::new(copy).into_async().ok()?;
+    // As above: one that cannot say what it has to would not leave.
+    tokio::spawn(async move { while channel.receive().await.is_ok() {} });
+    Some((owner, process))
 }
 
 impl Request {
