@@ -100,6 +100,37 @@ async fn who_sits_at_another_seat_is_asked_about_by_another_action() {
 }
 
 #[tokio::test]
+async fn who_has_left_the_seat_since_they_selected_its_recorder_is_asked_about_before_a_disc_is_recorded() {
+    if !is_root() {
+        return;
+    }
+    let mut stage = Stage::new(Bench::new().recorder("vd0", "cd-r")).await;
+    let logind = Logind::start(&stage.bench.bus).await;
+    logind.mock("AddSession", &("c1", "seat0", ANNA, "anna", true)).await;
+    let anna = Burner::of(stage.bench.client_of(ANNA).await, "vd0", true).await;
+    anna.format().await;
+    anna.select().await.unwrap();
+    anna.stage_with(&stage.private(), []).await.unwrap();
+    stage.asked();
+    // A simulation leaves the disc as it was selected.
+    let simulated = async || anna.recorded(options([("simulate", true.into())])).await.name;
+    stage.polkit.answer(Answer::Deny);
+    assert_eq!((simulated().await.as_str(), stage.asked()), ("", BTreeSet::new()));
+
+    logind.mock("AddSession", &("c2", "seat0", BEN, "ben", true)).await;
+    let about_the_seat = BTreeSet::from([(names::ACTION_OPEN_OTHER_SEAT.to_owned(), "vd0".to_owned())]);
+    assert_eq!((simulated().await.as_str(), stage.asked()), ("NotAuthorized", about_the_seat.clone()));
+    stage.polkit.answer(Answer::Allow);
+    assert_eq!((simulated().await.as_str(), stage.asked()), ("", about_the_seat.clone()));
+
+    // Who sits elsewhere when they select it is asked about then, and once.
+    anna.select().await.unwrap();
+    assert_eq!(stage.asked(), about_the_seat);
+    stage.polkit.answer(Answer::Deny);
+    assert_eq!((simulated().await.as_str(), stage.asked()), ("", BTreeSet::new()));
+}
+
+#[tokio::test]
 async fn another_users_job_is_cancelled_and_session_closed_by_whom_polkit_lets_alone() {
     if !is_root() {
         return;

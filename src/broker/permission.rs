@@ -10,7 +10,7 @@ use super::config::Bus;
 use super::locks::Asker;
 use super::logind::Logind;
 use super::recorder::Plug;
-use super::service::Service;
+use super::service::{Door, Service};
 use crate::api::{self, Error, ErrorKind, names};
 
 impl Service {
@@ -88,6 +88,35 @@ impl Service {
             _ => names::ACTION_OPEN,
         };
         self.authorize(caller, action, &RecorderDetails::every()).await
+    }
+
+    /// Lets the caller record in the recorder that a session has selected, or refuses. That was asked when it was selected; who
+    /// sat at its seat then and does not now is asked about again, as what let them is gone.
+    ///
+    /// # Errors
+    /// As for [`Session::check_record`](super::session::Session::check_record) and [`Service::authorize_recorder`].
+    pub async fn authorize_record(&self, caller: &Caller, session: u64) -> api::Result<()> {
+        // Nobody selects another one until the answer is there.
+        let (_occupied, (id, seated)) = self.occupy(session, "RecordDisc", |session| {
+            let selection = session.check_record()?;
+            Ok((selection.recorder.clone(), selection.seated))
+        })?;
+        if !seated || self.sits_at(caller, &id).await {
+            return Ok(());
+        }
+        self.authorize_recorder(caller, names::ACTION_OPEN, &id).await.map(drop)
+    }
+
+    /// Whether the caller's session is the active one of a recorder's seat; where there are no seats, it is.
+    pub async fn sits_at(&self, caller: &Caller, id: &str) -> bool {
+        let seat = match self.state().recorders.get(id) {
+            Some(recorder) => recorder.seat.clone(),
+            None => return false,
+        };
+        match self.door() {
+            Ok(Door { logind: Some(logind), .. }) => !is_elsewhere(logind, caller, &seat).await,
+            _ => true,
+        }
     }
 
     /// The caller of a method of a session, who must be its owner's user or root.

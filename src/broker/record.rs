@@ -66,6 +66,7 @@ impl Service {
             let message = format!("The session does not hold recorder {id}. Open one that does.");
             return Err(Error::new(ErrorKind::DeviceNotAccessible, message));
         }
+        let seated = self.sits_at(caller, &id).await;
         // A lock on every recorder was asked for as that; each is asked for by name when it is chosen.
         let plug = self.authorize_recorder(caller, names::ACTION_OPEN, &id).await?;
         let seen = self.inspect(&id).await?;
@@ -78,7 +79,7 @@ impl Service {
         let (start, free) = (medium.next_writable.unwrap_or_default(), medium.free_blocks);
         let multisession = target.decided();
         let selection =
-            Selection { recorder: id, medium, start, free, lost: false, multisession, imprint: None };
+            Selection { recorder: id, medium, start, free, lost: false, multisession, imprint: None, seated };
         match target {
             select::Target::Append { .. } => self.import(session, selection, target, occupied).await,
             select::Target::New => self.select(session, selection).await,

@@ -85,6 +85,9 @@ pub struct Selection {
     pub multisession: Decided,
     /// The session whose tree was imported, when there is one.
     pub imprint: Option<Imprint>,
+    /// Who selected it sat at the recorder's seat, and was let for that; an older broker's state does not tell.
+    #[serde(default)]
+    pub seated: bool,
 }
 
 /// What was decided of the sessions that a disc holds.
@@ -414,6 +417,7 @@ pub mod tests {
             lost: false,
             multisession: Decided::New,
             imprint: None,
+            seated: false,
         }
     }
 
@@ -459,6 +463,13 @@ pub mod tests {
         session.selection = Some(selection());
         session.clear_image();
         assert_eq!(session.selection.unwrap().multisession, Decided::New);
+    }
+
+    #[test]
+    fn a_selection_of_a_broker_that_knew_no_seats_is_understood() {
+        let mut saved = serde_json::to_value(Selection { seated: true, ..selection() }).unwrap();
+        assert_eq!(saved.as_object_mut().unwrap().remove("seated"), Some(true.into()));
+        assert!(!serde_json::from_value::<Selection>(saved).unwrap().seated);
     }
 
     #[test]

@@ -87,6 +87,7 @@ impl SessionObject {
     ) -> Result<OwnedObjectPath> {
         let caller = self.service.visitor(&header, self.number).await?;
         let (options, wait) = options::record(options, self.service.config().defaults)?;
+        self.service.authorize_record(&caller, self.number).await?;
         let job = self.service.record(&caller, self.number, options)?;
         reply_with_job(&self.service, job, wait).await
     }
