@@ -53,14 +53,13 @@ fn to_files(node: Option<&Path>) -> Result<RulesetStatus, RulesetError> {
     Ok(rules.restrict_self()?.ruleset)
 }
 
-/// What the kernel tells of a device, the file that takes word of a change, and the table of mounts. (A process's own
-/// directory there can be made anew at any time, so that the rule is for all of them.)
+/// What the kernel tells of a device, and the table of mounts. (A process's own directory there can be made anew at any
+/// time, so that the rule is for all of them.)
 fn about(node: &Path, look: BitFlags<AccessFs>) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
     let mut places = vec![(PathBuf::from("/proc"), AccessFs::ReadFile.into())];
     if let Some(block) = alone::sysfs(node) {
         let device = fs::canonicalize(block.join("device")).ok();
         places.extend(device.map(|device| (device, look)));
-        places.push((block.join("uevent"), AccessFs::ReadFile | AccessFs::WriteFile));
         places.push((block, look));
     }
     places

@@ -47,14 +47,6 @@ pub(super) fn kernel(device: &mut Traced<AnyTransport>, broker: &mut Broker<'_>)
     )
 }
 
-/// Tells the kernel's listeners (udev, and through it every desktop) that the disc has changed.
-pub(super) fn announce(device: &AnyTransport) {
-    let Some(uevent) = device.node().and_then(sysfs).map(|device| device.join("uevent")) else { return };
-    if let Err(error) = fs::write(&uevent, "change") {
-        tracing::debug!(%error, "the change of the disc is not announced");
-    }
-}
-
 /// Blocks that can be read by the drive's own word; `None` on a disc that is blank.
 fn recorded(device: &mut Traced<AnyTransport>, broker: &mut Broker<'_>) -> Option<u64> {
     let answer = Drive::new(device, broker).query(&ReadCapacity::zeroed()).ok().flatten()?;

@@ -226,11 +226,8 @@ fn operate(
     if inspection.is_none() && !broker.gone() {
         inspection = look_again(device, &mut broker);
     }
-    // Whoever waits for the end, or hears of the change, may mount the disc at once.
+    // Whoever waits for the end may mount the disc at once.
     device.inner().share();
-    if changes {
-        refresh::announce(device.inner());
-    }
     (FromWorker::Done { result, inspection }, broker.gone())
 }
 

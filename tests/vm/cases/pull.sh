@@ -46,6 +46,9 @@ clean() {
     done
 }
 
+# Whether the device can be had for oneself.
+opened() { python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NONBLOCK | os.O_EXCL)' "$1"; }
+
 call() { busctl --timeout=60 call org.discmaster1 "$@"; }
 object() { sed -n 's/^o "\(.*\)"$/\1/p'; }
 
@@ -86,6 +89,8 @@ while_in() {
     discmaster --json burn --verify full /tmp/large --recorder "$id" > /tmp/said 2> /tmp/error < /dev/null &
     burn=$!
     until_so 60 grep -q "\"phase\":\"$1\"" /tmp/said || fail "no $1: $(cat /tmp/said /tmp/error)"
+    # Nor does anybody get at the drive by its other name.
+    [ "$1" = verifying ] || ! opened "$(generic 0)" || fail "the generic node is open to others"
     gone "$2" || fail "$1, $2"
     until_so 60 sh -c "! kill -0 $burn 2>/dev/null" || fail "the burn hangs, $1, $2"
     wait $burn && fail "a burn without a recorder went well, $1, $2"
@@ -108,8 +113,7 @@ discmaster burn /tmp/one --recorder "$id" && same 0 iso9660 /tmp/one || fail "no
 # Whoever wants the disc, to mount it for one, is not kept from it by a look at it, which is under way here.
 looked_at() {
     out 0 && host control 0 fault 'get-performance hang(5s)' && host control 0 insert @looked-at.disc --create dvd+r &&
-        until_so 30 host control 0 unfired &&
-        python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK | os.O_EXCL)' "$(drive 0)"
+        until_so 30 host control 0 unfired && opened "$(drive 0)"
 }
 looked_at || fail "a disc that is looked at is kept from others"
 journalctl -b -u 'discmaster*' --no-pager | tail -60
