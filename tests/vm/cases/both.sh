@@ -1,5 +1,6 @@
 # The Debian packages one without the other: what is turned off stays so, and what belongs to one outlives the other.
 # packages: yes
+# long: yes
 # deadline: 600
 . /host/lib.sh
 fail() { echo "FAILED: $*"; failed=1; }
