@@ -17,7 +17,7 @@ const INSTALLED: &str = "/usr/libexec/discmaster";
 /// What helpers get of the environment.
 const ENVIRONMENT: [&str; 4] = ["DISCMASTER_LOG", "RUST_LOG", "PATH", "DISCMASTER_VDRIVE_LIMIT"];
 /// What they get besides from a broker that serves its own user alone: the means to make up a machine for tests.
-const ENVIRONMENT_OF_ONES_OWN: [&str; 2] = ["LD_PRELOAD", "UMOCKDEV_DIR"];
+const ENVIRONMENT_OF_ONES_OWN: [&str; 3] = ["LD_PRELOAD", "UMOCKDEV_DIR", "DISCMASTER_UNCONFINED"];
 
 /// Starts helpers as children of the broker.
 #[derive(Debug)]
