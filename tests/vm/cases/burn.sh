@@ -24,7 +24,7 @@ refused_mounted() {
 export -f refused_mounted
 
 await_service 0 || exit 1
-# What desktops hear.
+# What desktops hear of a disc that is recorded.
 udevadm monitor --udev --property --subsystem-match=block > /tmp/events &
 for kind in $(cat /host/kinds); do
     disc 0 "$kind" || exit 1
@@ -33,7 +33,11 @@ for kind in $(cat /host/kinds); do
     if step write discmaster burn /tmp/one --recorder "$id" --appendable; then
         same 0 iso9660 /tmp/one > "/host/log/$kind.discmaster.read" 2>&1
         note read $?
-        until_so 10 grep -q '^DISK_MEDIA_CHANGE=1' /tmp/events || { echo "$kind: nobody hears of the new disc"; failed=1; }
+        case $kind in
+            # Its size is what it was, and the drive tells nothing.
+            dvd+rw | dvd-rw-ro | dvd-ram | bd-re) ;;
+            *) until_so 10 grep -q '^DISK_MEDIA_CHANGE=1' /tmp/events || { echo "$kind: nobody hears of the new disc"; failed=1; } ;;
+        esac
         if step append discmaster burn /tmp/two --recorder "$id" --append; then
             same 0 iso9660 /tmp/one /tmp/two > "/host/log/$kind.discmaster.read-appended" 2>&1
             note read-appended $?
