@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use discmaster::api::Device;
+use discmaster::wire::broker_stager::{FromStager, ToStager};
 use discmaster::wire::broker_worker::{FromWorker, ToWorker};
 use discmaster::wire::pair;
 use nix::sys::signal::Signal;
@@ -400,10 +401,14 @@ async fn a_process_that_does_not_end_counts_towards_its_users_whichever_broker_s
     std::fs::write(&limits, "[limits]\nstagers-per-user = 1\n").unwrap();
     let setup = Bench::new().recorder("vd0", "cd-r").option(&format!("--config={}", limits.display()));
     let mut bench = setup.kept().start().await;
-    let burner = Burner::ready(&bench, "vd0", 7, false).await;
-    let stopped = helper(bench.daemon_pid(), STAGER).stop();
-    burner.close().await.unwrap();
-    let file = bench.dir().join("content.bin");
+    let file = bench.dir().join("file");
+    std::fs::write(&file, [7]).unwrap();
+    // As the broker leaves one that was let go of: what it is, does not matter, as long as it holds its end.
+    bench.kill_daemon();
+    let (stopped, theirs) = pair::<ToStager, FromStager>().unwrap();
+    let name = format!("left-{}-1", nix::unistd::getuid());
+    bench.store.as_mut().unwrap().put(&name, theirs.into_socket());
+    bench.start_daemon();
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         restart(&mut bench, signal);
         let next = Burner::open(&bench, "vd0", false).await;
