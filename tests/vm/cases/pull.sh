@@ -100,6 +100,7 @@ while_in() {
 }
 
 known && blank || fail "no recorder"
+opened "$(generic 0)" || fail "the generic node of a drive that nobody uses cannot be had"
 for way in pulled vanished; do
     for when in idle staging "while_in writing" "while_in verifying"; do
         echo "== $when, $way"
