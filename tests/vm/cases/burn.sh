@@ -25,7 +25,7 @@ export -f refused_mounted
 
 await_service 0 || exit 1
 # What desktops hear of a disc that is recorded.
-udevadm monitor --udev --property --subsystem-match=block > /tmp/events &
+udevadm monitor --udev --property --subsystem-match=block >> /tmp/events &
 for kind in $(cat /host/kinds); do
     disc 0 "$kind" || exit 1
     udevadm settle
